@@ -1,0 +1,41 @@
+# One command file, the same on a desk and in CI.  `make help` lists the targets.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help run test test-all check lint format bench-start bench-extraction bench-dedup bench-corpus clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ingest needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+run: $(READY)  ## one pass over config/ingest.toml: seeds/ in, store/corpus/ out
+	$(BIN)/ingest run
+
+test: $(READY)  ## every test but the slow ones
+	$(BIN)/pytest
+
+test-all: $(READY)  ## every test, soak and fuzz tests too
+	$(BIN)/pytest -m ''
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint  ## lint, types, layers, then the tests with coverage
+	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+format: $(READY)  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove the environment; store/ is left alone
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -1,0 +1,80 @@
+"""What publishing asks of the catalog: what should be out, what is out, and a two-step mark.
+
+A publication is staged (rows written and committed), made visible (the rename of
+``current``), then settled.  After a kill, `Ledger.settled` against the generation
+that ``current`` names tells which of the two happened: staged rows for the
+generation that ``current`` names are settled, any others discarded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+Table: TypeAlias = Literal["documents", "links"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How one line of the corpus ought to be, as the catalog has decided.
+
+    ``body`` is the line as a JSON object in the order of the record's fields, without
+    ``revision``; None where the line ought not to be there.  ``reason`` goes into the
+    change sequence (``new``, ``changed``, ``promoted``, ``exact``, ``near``,
+    ``missing``, ``gone``, ``forgotten``, ``story``).  A link's ``id`` is that of the
+    document that it is about: there is at most one link of each document.
+    """
+
+    table: Table
+    id: str
+    body: Mapping[str, Any] | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """How a line is in the corpus now; ``shard`` is ``""`` once it was removed.
+
+    ``digest`` is over the line without ``revision``, ``run_id`` and ``added``.
+    """
+
+    table: Table
+    id: str
+    revision: int
+    digest: str
+    shard: str
+
+
+class Ledger(Protocol):
+    """The catalog's side of publishing; implemented in `ingest.catalog`."""
+
+    def settled(self) -> int:
+        """Sequence number of the newest settled generation; 0 before the first."""
+        ...
+
+    def pending(self) -> Iterator[tuple[Wanted, Published | None]]:
+        """Every line that may differ from what is out, documents first, in order of arrival."""
+        ...
+
+    def stage(self, sequence: int, rows: Iterable[Published]) -> None:
+        """Keep how lines will be once ``sequence`` is visible; may be called many times."""
+        ...
+
+    def moved(self, sequence: int, table: Table, old: Iterable[str], new: str) -> None:
+        """Stage that every line of the shards ``old`` that is not staged otherwise is in ``new``."""
+        ...
+
+    def seal(self, sequence: int) -> None:
+        """Commit everything staged for ``sequence``; durable when this returns."""
+        ...
+
+    def settle(self, sequence: int) -> None:
+        """Make what is staged for ``sequence`` the published state, and clear what was pending."""
+        ...
+
+    def discard(self) -> None:
+        """Forget whatever is staged and not settled; what was pending stays pending."""
+        ...

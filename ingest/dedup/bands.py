@@ -1,0 +1,89 @@
+"""Bands and rows from the threshold and the wanted recall, and the keys of a band.
+
+A pair of similarity s shares at least one of b bands of r rows with probability
+1 - (1 - s^r)^b (Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", 3.4.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, log, log1p
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ingest.dedup.tokens import fmix64
+from ingest.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_STEP = np.uint64(0xD6E8FEB86659FD93)
+
+
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """``count`` bands of ``rows`` rows each, chosen for pairs of similarity ``threshold``."""
+
+    count: int
+    rows: int
+    threshold: float
+
+    def probability(self, similarity: float) -> float:
+        """Return the probability that a pair of this similarity shares at least one band."""
+        return 1.0 - (1.0 - similarity**self.rows) ** self.count
+
+    @property
+    def recall(self) -> float:
+        """Probability at the threshold: the least for any pair that should be found."""
+        return self.probability(self.threshold)
+
+    def guarantee(self) -> str:
+        """One line for a person: what is found, and what it costs."""
+        return (
+            f"{self.count} bands of {self.rows} rows: a pair at Jaccard {self.threshold:g} becomes "
+            f"a candidate with probability {self.recall:.4f}, one at "
+            f"{self.threshold / 2:g} with {self.probability(self.threshold / 2):.4f}"
+        )
+
+
+def choose(threshold: float, recall: float = 0.995, permutations: int = 128) -> Bands:
+    """Choose the most selective bands that still reach ``recall`` at ``threshold``.
+
+    Most rows a band first (fewest candidates in vain), then fewest bands (smallest index).
+    The default leaves a margin above 0.99, so that a sample of pairs, each exactly at the
+    threshold, stays above it too.
+
+    Raises `UsageError` where ``permutations`` rows do not suffice even at one row a band.
+    """
+    if not (0.0 < threshold <= 1.0 and 0.0 < recall < 1.0):
+        raise UsageError(f"threshold {threshold} and recall {recall} must lie between 0 and 1")
+    for rows in range(permutations, 0, -1):
+        count = _needed(threshold**rows, recall)
+        if count * rows <= permutations:
+            return Bands(count, rows, threshold)
+    raise UsageError(
+        f"{permutations} rows cannot find pairs at similarity {threshold} with recall {recall}",
+        hint="raise the threshold, or lower the recall",
+    )
+
+
+def _needed(agree: float, recall: float) -> int:
+    """Bands needed, where one agrees with this probability."""
+    if agree >= recall:
+        return 1
+    return ceil(log(1.0 - recall) / log1p(-agree)) if agree > 0.0 else 1 << 62
+
+
+def keys(signatures: NDArray[np.uint32], bands: Bands) -> NDArray[np.uint64]:
+    """Key of each band, shape (n, bands.count), uint64, of signatures of shape (n, rows).
+
+    A key hashes the whole band, value by value in order, and the band's number: a sum of
+    the values would let unrelated documents collide more and more as the index grows.
+    """
+    used = signatures[:, : bands.count * bands.rows].astype(np.uint64)
+    values = used.reshape(-1, bands.count, bands.rows)
+    combined = np.broadcast_to(np.arange(1, bands.count + 1, dtype=np.uint64), values.shape[:2])
+    for row in range(bands.rows):
+        combined = fmix64(combined * _STEP + values[:, :, row])
+    return combined

@@ -1,0 +1,59 @@
+"""From canonical text to both signatures, by the compiled kernel or by numpy.
+
+    text -> tokens -> shingle hashes -> MinHash              near
+    text + title -> tokens -> weightiest terms -> MinHash    story
+
+The kernel gives the same values as the numpy reference, which takes over where numba is
+not installed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ingest.dedup import minhash, shingles
+from ingest.dedup.characters import UNICODE
+from ingest.dedup.tokens import HASH, tokenise
+from ingest.documents import Signature
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+TOKENS = 1
+"""Version of the definition of a token (`ingest.dedup.tokens`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Signs documents; small to pickle, since what is heavy is loaded once in each process.
+
+    ``permutations`` and ``seed`` are datasketch's.  ``cache`` is a folder for compiled code,
+    used where ``NUMBA_CACHE_DIR`` is not set.
+    """
+
+    permutations: int = 128
+    seed: int = 1
+    cache: str = ""
+
+    @property
+    def version(self) -> str:
+        """Everything that a signature depends on beside the text: compare, never parse."""
+        from ingest.dedup import story  # noqa: PLC0415 - reads the rarity table's version
+
+        return (
+            f"tokens={TOKENS} unicode={UNICODE} hash={HASH} shingle={shingles.SIZE} "
+            f"minhash={minhash.SCHEME}/{self.permutations}/{self.seed} story={story.VERSION}"
+        )
+
+    def sign(self, text: str, title: str = "", language: str = "und") -> Signature:
+        """Both signatures of one document."""
+        from ingest.dedup.story import story_signature  # noqa: PLC0415 - loads rarity tables
+
+        return Signature(near=self.near(text), story=story_signature(text, title, language))
+
+    def near(self, text: str) -> NDArray[np.uint32]:
+        """Sign for near copies alone; shape (permutations,)."""
+        hashes = shingles.shingle_hashes(tokenise(text).hashes)
+        return minhash.minhash(minhash.narrow(hashes), self.permutations, self.seed)

@@ -1,0 +1,1 @@
+"""Bytes in: the contract that readers keep, and one module for each kind of source."""

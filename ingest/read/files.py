@@ -1,0 +1,185 @@
+"""Files, folders and globs: text and pages as they are, and files that hold many documents.
+
+    walk -> stat (unchanged?) -> bytes -> hash (unchanged?) -> RawDocument | records
+
+A file's fingerprint is ``tag:size:mtime:sha256``, where the tag stands for the
+settings that it is read with.  As long as size and time are the same it is not
+opened; with the same hash it is unchanged still.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+import orjson
+from pydantic import Field, field_validator
+
+from ingest.documents import Complete
+from ingest.errors import SourceError
+from ingest.read.base import ReaderSettings
+from ingest.read.contents import Job
+from ingest.read.forms import Format  # noqa: TC001  # pydantic reads the annotation
+from ingest.read.onefile import changed_or_not, failed_place
+from ingest.read.records import Fields
+from ingest.read.walk import (
+    Found,
+    Glob,
+    Selection,
+    Trouble,
+    is_glob,
+    one,
+    readable,
+    split_glob,
+    walk,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ingest.documents import JSON, Event
+    from ingest.read.base import Context
+    from ingest.read.walk import Seen
+
+
+class Files(ReaderSettings):
+    """Text files, pages, and files and archives that hold many documents."""
+
+    path: str | tuple[str, ...]
+    """A file, folder, glob (``**`` for any folders) or fsspec address, or several of them."""
+    include: tuple[str, ...] = ()
+    """Patterns of the files to read; without any, all files of a known form."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of files, folders and archive members to pass over."""
+    fields: Fields = Fields()
+    """Names of the fields in JSONL, JSON, CSV, TSV and Parquet."""
+    ids: Literal["relative", "absolute"] = "relative"
+    """Documents are named by their path below ``path``, or by their absolute path."""
+    format: Format | None = None
+    """The format of the files, where their names do not tell it."""
+    encoding: str = ""
+    """The encoding of the files, where it cannot be told from them."""
+    delimiter: str = Field(default="", max_length=1)
+    """What separates the columns of CSV; found out from the first line if not set."""
+    records: str = ""
+    """Dotted path to the list of documents in a JSON file."""
+    hidden: bool = False
+    """Read files and folders whose name begins with a dot, too."""
+    follow_links: bool = True
+    """Follow symbolic links."""
+    max_unpacked: int = Field(default=64 << 30, gt=0)
+    """The most bytes that may come out of one compressed file or archive."""
+    max_ratio: int = Field(default=500, gt=1)
+    """The most bytes that may come out of a byte of a compressed file or archive."""
+
+    @field_validator("path")
+    @classmethod
+    def _some_path(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if not value or (not isinstance(value, str) and "" in value):
+            raise ValueError("expected a file, a folder or a glob")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        if value:
+            try:
+                codecs.lookup(value)
+            except LookupError:
+                raise ValueError(f"Python knows no encoding {value!r}") from None
+        return value
+
+    def check(self, context: Context) -> None:
+        """Raise `SourceError` where a path does not exist or cannot be listed."""
+        for place in self._places(context):
+            _check(place, context.source)
+
+    def read(self, cursor: JSON, context: Context) -> Iterator[Event]:
+        """Yield every file in order of path; ``cursor`` is not used, fingerprints serve."""
+        del cursor
+        self.check(context)
+        job = self._job(context)
+        whole = True
+        for found, source_id in self._named(context):
+            if context.cancelled():
+                return
+            if isinstance(found, Trouble):
+                whole = whole and not found.hides
+                yield failed_place(found, source_id, job)
+            else:
+                yield from changed_or_not(found, source_id, job)
+        if whole and not context.cancelled():
+            yield Complete()
+
+    def _places(self, context: Context) -> list[str]:
+        paths = (self.path,) if isinstance(self.path, str) else self.path
+        return [os.path.join(context.base, os.path.expanduser(path)) for path in paths]  # noqa: PTH111, PTH118  # pathlib would take "//" and "/." out of a pattern
+
+    def _named(self, context: Context) -> Iterator[tuple[Seen, str]]:
+        """Every place with its source_id."""
+        for place in self._places(context):
+            root, places = _below(place, self._selection())
+            for found in places:
+                yield found, found.name if self.ids == "relative" else _absolute(root, found)
+
+    def _selection(self) -> Selection:
+        return Selection(self.include, self.exclude, self.hidden, self.follow_links)
+
+    def _job(self, context: Context) -> Job:
+        return Job(
+            context,
+            self.fields,
+            self._selection(),
+            self._tag(context),
+            self.format,
+            self.encoding,
+            self.delimiter,
+            self.records,
+            self.max_unpacked,
+            self.max_ratio,
+        )
+
+    def _tag(self, context: Context) -> str:
+        """Eight digits that change with every setting that changes what is read of a file."""
+        how = {"fields", "format", "encoding", "delimiter", "records", "max_unpacked", "max_ratio"}
+        told = self.model_dump(mode="json", include=how, exclude_defaults=True)
+        told["max_bytes"] = context.max_bytes
+        return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8] + ":"
+
+
+def _check(place: str, source: str) -> None:
+    root, pattern = split_glob(place) if is_glob(place) else (place, "")
+    try:
+        if os.path.isdir(root):  # noqa: PTH112  # see walk.py
+            os.scandir(root).close()
+        else:
+            os.stat(root)  # noqa: PTH116  # see walk.py
+    except OSError as error:
+        name = readable(place)
+        what = (
+            "there is no such file or folder"
+            if isinstance(error, FileNotFoundError)
+            else error.strerror
+        )
+        of = f" (the folder of the pattern {pattern!r})" if pattern else ""
+        message = f"source {source!r}: {readable(root) if pattern else name}{of}: {what}"
+        hint = "check `path`; relative paths start at the folder above config/"
+        raise SourceError(message, hint=hint) from error
+
+
+def _below(place: str, selection: Selection) -> tuple[str, Iterator[Seen]]:
+    """The root of a place, and what is found below it."""
+    if is_glob(place):
+        root, pattern = split_glob(place)
+        return root, walk(root, replace(selection, glob=Glob(pattern)))
+    if os.path.isdir(place):  # noqa: PTH112  # see walk.py
+        return place, walk(place, selection)
+    parent, name = os.path.split(place)
+    return parent, iter((one(place, readable(name)),))
+
+
+def _absolute(root: str, found: Found | Trouble) -> str:
+    return readable(os.path.join(os.path.realpath(root), os.path.relpath(found.path, root)))  # noqa: PTH118  # see walk.py

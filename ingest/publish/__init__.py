@@ -1,0 +1,1 @@
+"""Publishing the corpus, and reading it; import the module that you need."""

@@ -4,6 +4,8 @@ A publication is staged (rows written and committed), made visible (the rename o
 ``current``), then settled.  After a kill, `Ledger.settled` against the generation
 that ``current`` names tells which of the two happened: staged rows for the
 generation that ``current`` names are settled, any others discarded.
+
+`tests/publish/ledger_contract.py` holds every implementation to what stands here.
 """
 
 from __future__ import annotations
@@ -56,7 +58,10 @@ class Ledger(Protocol):
         ...
 
     def pending(self) -> Iterator[tuple[Wanted, Published | None]]:
-        """Every line that may differ from what is out, documents first, in order of arrival."""
+        """Every line that may differ from what is out, documents first, in order of arrival.
+
+        At most one of each table and id.  `stage` is called while this is being read.
+        """
         ...
 
     def stage(self, sequence: int, rows: Iterable[Published]) -> None:
@@ -64,7 +69,7 @@ class Ledger(Protocol):
         ...
 
     def moved(self, sequence: int, table: Table, old: Iterable[str], new: str) -> None:
-        """Stage that every line of the shards ``old`` that is not staged otherwise is in ``new``."""
+        """Stage that every line of the shards ``old``, if not staged otherwise, is in ``new``."""
         ...
 
     def seal(self, sequence: int) -> None:
@@ -72,9 +77,38 @@ class Ledger(Protocol):
         ...
 
     def settle(self, sequence: int) -> None:
-        """Make what is staged for ``sequence`` the published state, and clear what was pending."""
+        """Make what is staged for ``sequence`` the published state, and clear what was pending.
+
+        With the number that is settled already: only clear what was pending (it was
+        looked at, and no line differed).  Raises `StoreError`, and changes nothing, for
+        any other number that was not sealed.
+        """
         ...
 
     def discard(self) -> None:
         """Forget whatever is staged and not settled; what was pending stays pending."""
+        ...
+
+
+class RepairableLedger(Ledger, Protocol):
+    """A ledger from which, or by which, a damaged corpus can be put right."""
+
+    def published(self) -> Iterator[Published]:
+        """Every line that is out, as the catalog knows it, in any order."""
+        ...
+
+    def pend(self, shards: Iterable[str] | None) -> None:
+        """Make every line of these shards pending (None: every line there is); durable.
+
+        Lines that ought to be there and are not out become pending with None.  What was
+        pending stays so; a reason that was given is kept.
+        """
+        ...
+
+    def adopt(self, sequence: int, rows: Iterable[Published]) -> None:
+        """Believe the corpus: exactly ``rows`` are out, as of ``sequence``; durable.
+
+        Everything becomes pending, so that the next publication compares every line.
+        Lines known but not in ``rows`` count as removed and keep their revision.
+        """
         ...

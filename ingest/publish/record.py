@@ -6,12 +6,12 @@ loaders (DuckDB, pyarrow, Hugging Face) see the same schema in every shard.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-RECORD_SCHEMA = "ingest/record/v1"
-LINK_SCHEMA = "ingest/link/v1"
+RECORD_SCHEMA: Final = "ingest/record/v1"
+LINK_SCHEMA: Final = "ingest/link/v1"
 
 _TIME = r"^(|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)$"
 _ID = r"^[0-9a-f]{32}$"

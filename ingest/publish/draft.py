@@ -1,0 +1,326 @@
+"""The generation under way: takes what the catalog wants, line by line, and writes what differs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+import orjson
+
+from ingest.errors import CorpusError
+from ingest.publish.edits import Edit, Edits
+from ingest.publish.files import link_file, remove
+from ingest.publish.layout import (
+    CHANGES,
+    SUFFIX,
+    TABLES,
+    Compression,
+    Layout,
+    birth,
+    compression_of,
+    shard_name,
+)
+from ingest.publish.ledger import Ledger, Published, Wanted
+from ingest.publish.lines import digest, id_of, line_of, payload_of
+from ingest.publish.manifest import ChangeFile, Counts, Shard
+from ingest.publish.shards import ShardWriter, read_lines
+from ingest.publish.tiers import Limits, Part, pack_all, plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ingest.publish.ledger import Table
+
+Op = Literal["add", "update", "remove"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a draft is written and what it starts from.
+
+    ``base`` are the shards of the newest generation that can be relied on; with
+    ``mending`` a line that lies in none of them is written again, else that is an error.
+    """
+
+    layout: Layout
+    previous: int
+    sequence: int
+    ledger: Ledger
+    limits: Limits
+    compression: Compression
+    base: tuple[Shard, ...]
+    checkpoint: Callable[[str], None]
+    mending: bool = False
+    compacting: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """The new generation's folder."""
+        return self.layout.generation(self.sequence)
+
+    @property
+    def before(self) -> Path:
+        """The folder in which the base's shards lie."""
+        return self.layout.generation(self.previous)
+
+
+class Draft:
+    """Collects differences; nothing is on disk until there is one.
+
+    Memory: eight bytes for each changed line, and the rows of the newest shard.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self.begun = False
+        self._site = site
+        self._ops: dict[Op, int] = {"add": 0, "update": 0, "remove": 0}
+        self._tables = {table: _Table(site, table) for table in TABLES}
+        self._changes: ShardWriter | None = None
+
+    def begin(self) -> None:
+        """Make the generation's folder: from here on there is something to publish."""
+        if self.begun:
+            return
+        site = self._site
+        remove(site.layout.tmp)
+        for folder in (site.layout.tmp, site.layout.changes, site.layout.generations):
+            folder.mkdir(parents=True, exist_ok=True)
+        site.folder.mkdir()
+        self._changes = ShardWriter(site.folder / CHANGES, "documents")
+        self.begun = True
+        site.checkpoint("begun")
+
+    def take(self, wanted: Wanted, published: Published | None) -> None:
+        """Compare one line as it ought to be with how it is, and write the difference."""
+        out = published if published is not None and published.shard else None
+        table = self._tables[wanted.table]
+        if wanted.body is None:
+            if out is not None:
+                self._change("remove", wanted, out.revision)
+                table.edit(out.shard, Edit(wanted.id, out.revision, out.digest))
+            return
+        payload = payload_of(wanted.table, wanted.body)
+        fresh = digest(payload)
+        same = out is not None and out.digest == fresh
+        if out is not None and same and table.holds(out.shard):
+            return
+        revision = (published.revision if published else 0) + (not same)
+        if not same:
+            self._change("update" if out else "add", wanted, revision)
+        self.begin()
+        line = line_of(wanted.table, payload, wanted.body, revision)
+        table.edit(out.shard if out else "", Edit(wanted.id, revision, fresh, line))
+
+    def would_merge(self) -> bool:
+        """Whether writing the generation would leave fewer shards than there are."""
+        return any(len(group) > 1 for table in self._tables.values() for group in table.groups())
+
+    def finish(self) -> tuple[tuple[Shard, ...], Counts, ChangeFile]:
+        """Write what is left, merge what is small, link what is unchanged."""
+        self.begin()
+        shards: list[Shard] = []
+        for table in TABLES:
+            shards += self._tables[table].finish()
+            self._site.checkpoint(table)
+        assert self._changes is not None  # noqa: S101 - begin() made it
+        changes = self._changes.close()
+        self._site.checkpoint("changes")
+        counts = Counts(
+            documents=sum(shard.rows for shard in shards if shard.table == "documents"),
+            links=sum(shard.rows for shard in shards if shard.table == "links"),
+            added=self._ops["add"],
+            updated=self._ops["update"],
+            removed=self._ops["remove"],
+        )
+        return tuple(shards), counts, ChangeFile(changes.rows, changes.bytes, changes.sha256)
+
+    def abandon(self) -> None:
+        """Remove every trace of the draft."""
+        for table in self._tables.values():
+            table.abandon()
+        if self._changes is not None:
+            self._changes.abandon()
+        if self.begun:
+            remove(self._site.folder)
+            remove(self._site.layout.tmp)
+
+    def _change(self, op: Op, wanted: Wanted, revision: int) -> None:
+        self.begin()
+        if wanted.table != "documents":
+            return
+        assert self._changes is not None  # noqa: S101 - begin() made it
+        self._ops[op] += 1
+        change = {
+            "seq": self._site.sequence,
+            "op": op,
+            "id": wanted.id,
+            "revision": revision,
+            "reason": wanted.reason,
+        }
+        self._changes.write(orjson.dumps(change) + b"\n")
+
+
+@dataclass(slots=True)
+class _Fresh:
+    """A shard of new lines; the rows of one that may still be merged wait for its last name."""
+
+    shard: Shard
+    rows: list[Published] = field(default_factory=list)
+
+
+class _Table:
+    """One table's part of a draft."""
+
+    def __init__(self, site: Site, table: Table) -> None:
+        self._site = site
+        self._table: Table = table
+        self._suffix = SUFFIX[site.compression if table == "documents" else "none"]
+        self._base = {shard.name: shard for shard in site.base if shard.table == table}
+        self._edits = Edits(site.layout.tmp / f"{table}.edits")
+        self._fresh: list[_Fresh] = []
+        self._writer: ShardWriter | None = None
+        self._rows: list[Published] = []
+
+    def holds(self, shard: str) -> bool:
+        """Whether the base has that shard."""
+        return shard in self._base
+
+    def edit(self, shard: str, edit: Edit) -> None:
+        """Change a line that lies in ``shard``, or append it where that is ``""``."""
+        if self.holds(shard):
+            self._edits.put(shard, edit)
+            return
+        if shard and not self._site.mending:
+            raise CorpusError(
+                f"the catalog says that {edit.id} lies in {shard}, which the corpus does not have",
+                hint="run `ingest corpus verify --repair`",
+            )
+        if edit.line:
+            self._append(edit)
+        else:
+            self._site.ledger.stage(self._site.sequence, [self._published(edit, "")])
+
+    def finish(self) -> list[Shard]:
+        """Give the table's shards in the new generation."""
+        self._roll()
+        shards = [self._write(group) for group in self.groups()]
+        self._stage_fresh()
+        self._edits.close()
+        return [shard for shard in shards if shard is not None] or [self._empty()]
+
+    def groups(self) -> list[tuple[Part, ...]]:
+        """Give the shards as they will be, those together that become one."""
+        parts = [self._part(shard) for shard in self._base.values() if shard.rows]
+        parts += [
+            Part(fresh.shard, fresh.shard.json_bytes, fresh.shard.rows) for fresh in self._fresh
+        ]
+        return (pack_all if self._site.compacting else plan)(parts, self._site.limits)
+
+    def abandon(self) -> None:
+        """Close what is open."""
+        if self._writer is not None:
+            self._writer.abandon()
+        self._edits.close()
+
+    def _append(self, edit: Edit) -> None:
+        if self._writer is None:
+            self._writer = self._open((self._site.sequence, len(self._fresh)))
+        self._writer.write(edit.line)
+        self._rows.append(self._published(edit, self._writer.path.name))
+        limits = self._site.limits
+        if self._writer.size >= limits.bytes or self._writer.rows >= limits.rows:
+            self._roll()
+
+    def _roll(self) -> None:
+        """Finish the shard of new lines; only the last of them can be small enough to merge."""
+        if self._writer is None:
+            return
+        self._stage_fresh()
+        self._fresh.append(_Fresh(self._writer.close(), self._rows))
+        self._writer, self._rows = None, []
+        self._site.checkpoint("shard")
+
+    def _stage_fresh(self) -> None:
+        for fresh in self._fresh:
+            if fresh.rows:
+                self._site.ledger.stage(self._site.sequence, fresh.rows)
+                fresh.rows = []
+
+    def _part(self, shard: Shard) -> Part:
+        rows = shard.rows - self._edits.gone(shard.name)
+        return Part(
+            shard,
+            size=shard.json_bytes * rows // shard.rows,
+            rows=rows,
+            rewrite=self._edits.touches(shard.name)
+            or SUFFIX[compression_of(shard.name)] != self._suffix,
+        )
+
+    def _write(self, group: tuple[Part, ...]) -> Shard | None:
+        first = group[0].shard
+        if len(group) == 1 and not group[0].rewrite:
+            if self.holds(first.name):
+                link_file(self._site.before / first.name, self._site.folder / first.name)
+            return first
+        writer = self._open(birth(first.name))
+        old = []
+        for part in group:
+            if self.holds(part.shard.name):
+                old.append(part.shard.name)
+                self._take_over(part.shard, writer)
+            else:
+                self._absorb(part.shard, writer)
+        self._site.ledger.moved(self._site.sequence, self._table, old, writer.path.name)
+        shard = writer.close()
+        self._site.checkpoint("rewritten")
+        if shard.rows:
+            return shard
+        remove(writer.path)
+        return None
+
+    def _take_over(self, shard: Shard, writer: ShardWriter) -> None:
+        """Copy an older shard into the new one, with its edits in place."""
+        if not self._edits.touches(shard.name):
+            writer.copy(shard, self._site.before)
+            return
+        edits = {edit.id: edit for edit in self._edits.of(shard.name)}
+        staged = [
+            self._published(edit, writer.path.name if edit.line else "") for edit in edits.values()
+        ]
+        for line in read_lines(self._site.before / shard.name):
+            edit = edits.pop(id_of(line), None)
+            if edit is None:
+                writer.write(line)
+            elif edit.line:
+                writer.write(edit.line)
+        if edits:
+            raise CorpusError(
+                f"{shard.name} lacks {len(edits)} lines that the catalog says lie in it, "
+                f"{next(iter(edits))} among them",
+                hint="run `ingest corpus verify --repair`",
+            )
+        self._site.ledger.stage(self._site.sequence, staged)
+
+    def _absorb(self, shard: Shard, writer: ShardWriter) -> None:
+        """Move a shard of new lines into a merged one."""
+        writer.copy(shard, self._site.folder)
+        remove(self._site.folder / shard.name)
+        for fresh in self._fresh:
+            if fresh.shard.name == shard.name:
+                fresh.rows = [replace(row, shard=writer.path.name) for row in fresh.rows]
+
+    def _empty(self) -> Shard:
+        """One shard of no lines, so that a glob over the table always finds a file."""
+        for shard in self._base.values():
+            if not shard.rows and SUFFIX[compression_of(shard.name)] == self._suffix:
+                link_file(self._site.before / shard.name, self._site.folder / shard.name)
+                return shard
+        return self._open((self._site.sequence, len(self._fresh))).close()
+
+    def _open(self, born: tuple[int, int]) -> ShardWriter:
+        name = shard_name(self._table, born, self._site.sequence, self._suffix)
+        return ShardWriter(self._site.folder / name, self._table)
+
+    def _published(self, edit: Edit, shard: str) -> Published:
+        return Published(self._table, edit.id, edit.revision, edit.digest, shard)

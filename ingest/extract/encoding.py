@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from webencodings import Encoding
+    from webencodings import Encoding  # type: ignore[import-untyped]  # has no types
 
 UTF8 = "utf-8"
 DEFAULT = "windows-1252"  # the HTML Standard's, for most locales

@@ -84,7 +84,7 @@ def _extraction(page: str | HtmlElement, url: str, faults: list[str]) -> Any:
     from trafilatura import bare_extraction  # noqa: PLC0415  # 0.5 s
 
     try:
-        found = bare_extraction(
+        found: Any = bare_extraction(
             page, url=url or None, fast=True, include_comments=False, with_metadata=True
         )
     except _known_faults() as fault:

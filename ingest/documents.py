@@ -190,14 +190,34 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Both MinHash signatures of a document.
+    """Both MinHash signatures of a document, and its packed term vector.
 
     ``near``: shape (permutations,), uint32, over word 5-gram shingles.
     ``story``: shape (rows,), uint32, over the weightiest terms.
+    ``terms``: the term vector that decides stories, as the catalog keeps it.
     """
 
     near: NDArray[np.uint32]
     story: NDArray[np.uint32]
+    terms: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the rules of `decide` need to know of a document beside its text.
+
+    ``arrival`` is the order in which its identity first came; ``leads`` whether it
+    leads the story ``story_id`` now.
+    """
+
+    number: int
+    id: str
+    arrival: int
+    words: int
+    priority: int
+    created: str
+    story_id: str
+    leads: bool
 
 
 @dataclass(frozen=True, slots=True)

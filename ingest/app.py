@@ -1,0 +1,330 @@
+"""The composition root: settings in, a wired pipeline out, and one run of it.
+
+Nothing below this module knows of more than its own stage; here they are joined, so
+this is the place to read what depends on what.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import structlog
+
+from ingest.catalog.database import store_errors
+from ingest.catalog.ledger import SQLiteLedger
+from ingest.catalog.lock import writer_lock
+from ingest.catalog.runs import SourceRun
+from ingest.catalog.store import Store
+from ingest.catalog.views import Views
+from ingest.errors import IngestError, SourceError, StoreVersion
+from ingest.pipeline import Job, Tally, ingest
+from ingest.publish.ledger import Published, Wanted
+from ingest.publish.publish import Publisher, PublishOptions
+from ingest.wiring import (
+    RunContext,
+    make_engine,
+    make_judge,
+    make_recipe,
+    rules_version,
+    sources_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from ingest.catalog.runs import Status
+    from ingest.documents import Event
+    from ingest.engine.base import Engine
+    from ingest.judge import Judge
+    from ingest.settings import Settings
+    from ingest.wiring import Part
+
+log = structlog.get_logger()
+
+STOPPED: dict[bool, Status] = {False: "done", True: "cancelled"}
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How one run goes, beside the settings.
+
+    ``full`` reads everything as if it were new; ``limit`` is the most documents a source
+    may give (0: all); ``dry_run`` decides but changes nothing; ``wait`` is how many
+    seconds to wait for another writer.  ``clock`` and ``run_id`` are set by tests and by
+    whoever wants the same bytes twice; ``cancelled`` is asked at least once a second,
+    ``progress`` told after each batch.
+    """
+
+    full: bool = False
+    limit: int = 0
+    dry_run: bool = False
+    wait: float = 0.0
+    run_id: str = ""
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    cancelled: Callable[[], bool] = lambda: False
+    progress: Callable[[str, Mapping[str, int]], None] = lambda _source, _counts: None
+    fault: Callable[[str], None] = lambda _point: None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What one source gave."""
+
+    name: str
+    status: Status
+    counts: Mapping[str, int]
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    error: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What a run did; `as_json` is what ``ingest run --json`` ends with."""
+
+    run_id: str
+    status: Status
+    seconds: float
+    counts: Mapping[str, int]
+    sequence: int
+    documents: int
+    sources: tuple[SourceReport, ...]
+    published: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as a JSON object; the keys are a contract."""
+        sources = [
+            {
+                "name": source.name,
+                "status": source.status,
+                "counts": dict(source.counts),
+                "reasons": dict(source.reasons),
+                "error": source.error,
+            }
+            for source in self.sources
+        ]
+        return {
+            "run_id": self.run_id,
+            "status": self.status,
+            "seconds": round(self.seconds, 3),
+            "counts": dict(self.counts),
+            "corpus": {"seq": self.sequence, "documents": self.documents},
+            "sources": sources,
+        }
+
+
+def run(
+    settings: Settings,
+    inputs: Sequence[str] = (),
+    *,
+    name: str = "",
+    only: Sequence[str] = (),
+    options: RunOptions = RunOptions(),
+) -> RunReport:
+    """Pass once over the configured sources (``only`` those named), or over ``inputs`` alone.
+
+    Raises `SettingsError` or `UsageError` before anything is touched, `StoreError` where
+    the store is locked or broken; what was committed by then stays, and the next run goes
+    on from there.  A source that fails is reported, and the others go on.
+    """
+    parts = sources_of(settings, inputs, name=name, only=only)
+    run_id = options.run_id or new_run_id(options.clock())
+    with ExitStack() as stack:
+        stack.enter_context(store_errors(settings.store))
+        stack.enter_context(structlog.contextvars.bound_contextvars(run_id=run_id))
+        stack.enter_context(writer_lock(settings.store, wait=options.wait, label=run_id))
+        store = Store(settings.store, write=True, raw_limit=settings.limits.raw_bytes)
+        stack.enter_context(closing(store))
+        check_version(store, settings)
+        pass_ = _Pass(settings, options, store, run_id)
+        return pass_.run(parts)
+
+
+def new_run_id(now: datetime) -> str:
+    """A name for a run: its time, then enough chance to be unique."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def timestamp(now: datetime) -> str:
+    """``YYYY-MM-DDTHH:MM:SS.mmmZ``, the corpus's form of a time."""
+    return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def check_version(store: Store, settings: Settings) -> None:
+    """Note, in a new store, what decides; refuse an old one that something else decided."""
+    version = rules_version(settings)
+    known = store.meta("decided_by")
+    if known and known != version:
+        raise StoreVersion(
+            f"{store.folder}: its documents were decided with other rules\n"
+            f"  in the store: {known}\n  now:          {version}",
+            hint="`ingest reindex` decides all of them again; or undo the change of settings.",
+        )
+    if not known:
+        with store.transaction():
+            store.set_meta("decided_by", version)
+
+
+def open_ledger(store: Store) -> SQLiteLedger:
+    """The catalog's side of publishing."""
+    return SQLiteLedger(store.connection, make_wanted=Wanted, make_published=Published)
+
+
+def make_publisher(settings: Settings, options: RunOptions) -> Publisher:
+    """The publisher of a store's corpus."""
+    corpus = settings.corpus
+    return Publisher(
+        settings.store / "corpus",
+        PublishOptions(
+            compression=corpus.compression,
+            shard_bytes=corpus.shard_bytes,
+            shard_rows=corpus.shard_rows,
+            keep_generations=corpus.generations,
+            history=corpus.history,
+        ),
+        options.clock,
+        checkpoint=options.fault,
+    )
+
+
+class _Pass:
+    """One run over an open store; the caller holds the lock."""
+
+    def __init__(
+        self, settings: Settings, options: RunOptions, store: Store, run_id: str
+    ) -> None:
+        self._settings = settings
+        self._options = options
+        self._store = store
+        self._run_id = run_id
+        self._publisher = make_publisher(settings, options)
+        self._ledger = open_ledger(store)
+
+    def run(self, parts: Sequence[Part]) -> RunReport:
+        """Recover, read every source, publish, and close the ledger of runs."""
+        began = time.monotonic()
+        self._publisher.recover(self._ledger)
+        if self._options.dry_run:
+            self._store.connection.execute("BEGIN IMMEDIATE")
+        number = self._begin()
+        reports: list[SourceReport] = []
+        engine = make_engine(self._settings)
+        with closing(engine):
+            judge = make_judge(self._store, self._settings, number, self._now())
+            for part in parts:
+                reports.append(self._run_source(part, number, judge, engine))
+                if self._options.cancelled():
+                    break
+        return self._finish(number, reports, began)
+
+    def _begin(self) -> int:
+        with self._store.transaction():
+            return self._store.runs.begin(self._run_id, self._now(), os.getpid())
+
+    def _run_source(
+        self, part: Part, number: int, judge: Judge, engine: Engine
+    ) -> SourceReport:
+        name = part.source.name
+        started = self._now()
+        tally = Tally()
+        with self._store.transaction():
+            self._store.runs.begin_source(number, name, started)
+        with structlog.contextvars.bound_contextvars(source=name):
+            log.info("source started", reader=part.source.reader)
+            try:
+                self._ingest(part, number, judge, engine, tally)
+            except SourceError as error:
+                report = self._report(part, "failed", tally, error)
+                log.error("source failed", reason=report.error, hint=report.hint)  # noqa: TRY400 - the reason is for people
+            else:
+                report = self._report(part, STOPPED[self._options.cancelled()], tally)
+                log.info("source ended", status=report.status, **report.counts)
+        ended = SourceRun(
+            name, started, self._now(), report.status, report.counts, report.error
+        )
+        with self._store.transaction():
+            self._store.runs.end_source(number, ended)
+        return report
+
+    def _ingest(
+        self, part: Part, number: int, judge: Judge, engine: Engine, tally: Tally
+    ) -> None:
+        recipe = make_recipe(self._settings, part.source)
+        version = recipe.version()
+        items = self._store.items(part.source.name, recipe=version, run=number)
+        job = Job(
+            source=part.source.name,
+            recipe=recipe,
+            items=items,
+            judge=judge,
+            engine=engine,
+            remove_missing=part.source.on_missing == "remove",
+            cancelled=self._options.cancelled,
+            now=self._now,
+            tally=tally,
+            advanced=lambda: self._options.progress(part.source.name, tally.counts),
+        )
+        context = RunContext(
+            source=part.source.name,
+            base=self._settings.base,
+            max_bytes=self._settings.limits.item_bytes,
+            items=items,
+            full=self._options.full,
+            clock=self._options.clock,
+            stop=self._options.cancelled,
+        )
+        cursor = None if self._options.full else items.cursor()
+        ingest(job, part.read(cursor, context, self._options.limit))
+
+    def _report(
+        self, part: Part, status: Status, tally: Tally, error: IngestError | None = None
+    ) -> SourceReport:
+        return SourceReport(
+            part.source.name,
+            status,
+            dict(tally.counts),
+            dict(tally.reasons),
+            error=str(error or ""),
+            hint=error.hint if error else "",
+        )
+
+    def _finish(self, number: int, reports: list[SourceReport], began: float) -> RunReport:
+        total = Tally()
+        for report in reports:
+            total.counts.update(report.counts)
+        failed = any(report.status == "failed" for report in reports)
+        status: Status = "failed" if failed else STOPPED[self._options.cancelled()]
+        counts = {**total.counts, "documents": Views(self._store.connection).corpus_size()}
+        published = self._close(number, status, counts)
+        return RunReport(
+            run_id=self._run_id,
+            status=status,
+            seconds=time.monotonic() - began,
+            counts=counts,
+            sequence=self._ledger.settled(),
+            documents=counts["documents"],
+            sources=tuple(reports),
+            published=published,
+        )
+
+    def _close(self, number: int, status: Status, counts: Mapping[str, int]) -> bool:
+        """Publish, and enter the end of the run; a dry run is undone instead."""
+        if self._options.dry_run:
+            self._store.connection.execute("ROLLBACK")
+            return False
+        publication = self._publisher.publish(self._ledger, self._run_id)
+        with self._store.transaction():
+            self._store.runs.end(number, self._now(), status, counts)
+        if publication is not None:
+            log.info("published", sequence=publication.sequence, documents=counts["documents"])
+        return publication is not None
+
+    def _now(self) -> str:
+        return timestamp(self._options.clock())

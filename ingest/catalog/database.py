@@ -1,0 +1,142 @@
+"""Opening the catalog's file: ours or not, which version, migrated step by step."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ingest.catalog.schema import APPLICATION_ID, MIGRATIONS
+from ingest.errors import StoreError, StoreVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_BUSY_SECONDS = 30.0
+# Pages of the write-ahead log after which it is folded back; 16 MiB at 4 KiB a page.
+_CHECKPOINT_PAGES = 4096
+_CACHE_KIB = 65536
+
+
+@contextmanager
+def store_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system say of the store into a `StoreError`.
+
+    Programming errors of SQL (`sqlite3.ProgrammingError`, misuse) pass through: bugs.
+    """
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        raise
+    except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+        raise StoreError(f"{path}: {error}", hint=_hint(str(error))) from error
+    except OSError as error:
+        where = error.filename or path
+        raise StoreError(f"{where}: {os.strerror(error.errno or 0)}", hint=_hint(str(error))) from (
+            error
+        )
+
+
+def _hint(message: str) -> str:
+    text = message.lower()
+    if "full" in text or "no space" in text or "quota" in text:
+        return "Free some space and run again; nothing that was committed is lost."
+    if "readonly" in text or "read-only" in text or "permission" in text or "unable to open" in text:
+        return "The store's folder must be writable; see its owner and mount options, or --store."
+    if "malformed" in text or "not a database" in text:
+        return "The file is damaged: restore a backup (ingest restore), or move the store away."
+    return "See `ingest check` for the state of the store."
+
+
+def open_database(path: Path, *, write: bool) -> sqlite3.Connection:
+    """Open the catalog at ``path``; with ``write``, make or migrate it first.
+
+    Autocommit mode: statements stand alone unless inside `transaction`.
+    Raises `StoreVersion` for a catalog of a newer version or a file that is not ours,
+    `StoreError` where it cannot be opened.
+    """
+    if not write and not path.exists():
+        raise StoreError(f"{path}: there is no store here", hint="`ingest run` makes one.")
+    with store_errors(path):
+        if write:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        mode = "rwc" if write else "ro"
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            timeout=_BUSY_SECONDS,
+        )
+        try:
+            _prepare(connection, path, write=write)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, *, write: bool) -> None:
+    version = _check_ours(connection, path)
+    if write:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        migrate(connection, version)
+    elif version < len(MIGRATIONS):
+        message = f"{path}: the catalog is of version {version}, older than this program's"
+        raise StoreVersion(message, hint="`ingest run` migrates it.")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    connection.execute("PRAGMA temp_store = MEMORY")
+
+
+def _check_ours(connection: sqlite3.Connection, path: Path) -> int:
+    """Version of the catalog; 0 for a new, empty file."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application != APPLICATION_ID and (application or tables):
+        message = f"{path}: this is an SQLite file of another program, not a catalog of ingest"
+        raise StoreVersion(message, hint="Name another folder with --store.")
+    if version > len(MIGRATIONS):
+        message = (
+            f"{path}: the catalog is of version {version}; this program knows versions"
+            f" up to {len(MIGRATIONS)}"
+        )
+        raise StoreVersion(message, hint="Use a newer ingest, or another folder with --store.")
+    return int(version)
+
+
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring a catalog from ``version`` to the newest, each step in one transaction."""
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        with transaction(connection):
+            for statement in _statements(script):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script; `executescript` would commit the transaction that is open."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run the block as one transaction: all of it, or on any exception nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

@@ -1,0 +1,178 @@
+"""The documents: every version that holds now, its text and signatures, dropped ones too."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import zstandard
+
+from ingest.documents import Document, Signature, document_id
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator
+
+_TEXT_LEVEL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What tells versions of one identity apart."""
+
+    number: int
+    arrival: int
+    digest: bytes
+    added: str
+    story_id: str
+
+
+class Documents:
+    """The documents over one connection; statements join whatever transaction is open."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._compress = zstandard.ZstdCompressor(level=_TEXT_LEVEL)
+        self._decompress = zstandard.ZstdDecompressor()
+
+    def find(self, id_: str) -> Entry | None:
+        """The version of an identity that holds now."""
+        row = self._connection.execute(
+            "SELECT number, arrival, digest, added, story_id FROM documents WHERE id = ?", (id_,)
+        ).fetchone()
+        return Entry(*row) if row else None
+
+    def insert(
+        self, document: Document, signature: Signature, *, run: int, added: str, old: Entry | None
+    ) -> int:
+        """Add a document, undecided; as a new version of ``old`` where given.
+
+        A version keeps its identity's arrival, time of adding and story.
+        The number is new in either case: what indexes say of a number never changes.
+        """
+        if old is not None:
+            self.delete(old.number)
+        row = self._connection.execute(_INSERT, _row(document, run, old.added if old else added))
+        number = int(row.fetchone()[0])
+        self._connection.execute(
+            "UPDATE documents SET arrival = ?, story_id = ? WHERE number = ?",
+            (old.arrival if old else number, old.story_id if old else "", number),
+        )
+        self._connection.execute(
+            "INSERT INTO texts (number, text) VALUES (?, ?)",
+            (number, self._compress.compress(document.text.encode())),
+        )
+        self._connection.execute(
+            "INSERT INTO signatures (number, near, story, terms) VALUES (?, ?, ?, ?)",
+            (number, signature.near.tobytes(), signature.story.tobytes(), signature.terms),
+        )
+        return number
+
+    def delete(self, number: int) -> None:
+        """Remove a version with its text and signatures."""
+        for table in ("documents", "texts", "signatures"):
+            self._connection.execute(f"DELETE FROM {table} WHERE number = ?", (number,))  # noqa: S608 - names above
+
+    def text(self, number: int) -> str:
+        """Canonical text of a document."""
+        row = self._connection.execute(
+            "SELECT text FROM texts WHERE number = ?", (number,)
+        ).fetchone()
+        return self._decompress.decompress(row[0]).decode()
+
+    def signature(self, number: int) -> Signature:
+        """Signatures of a document; read-only arrays."""
+        near, story, terms = self._connection.execute(
+            "SELECT near, story, terms FROM signatures WHERE number = ?", (number,)
+        ).fetchone()
+        return Signature(np.frombuffer(near, np.uint32), np.frombuffer(story, np.uint32), terms)
+
+    def refused(self, id_: str) -> bool:
+        """Whether an identity was forgotten and must not come back."""
+        row = self._connection.execute("SELECT 1 FROM refused WHERE id = ?", (id_,)).fetchone()
+        return row is not None
+
+    def matching(self, name: str, limit: int = 10) -> list[str]:
+        """Identities that ``name`` may mean: an id, the beginning of one, or a source_id."""
+        rows = self._connection.execute(
+            "SELECT id FROM documents WHERE (id >= ? AND id < ? || 'g' AND length(?) >= 4)"
+            " UNION SELECT id FROM documents WHERE source_id = ? LIMIT ?",
+            (name, name, name, name, limit),
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def all_numbers(self) -> Iterator[int]:
+        """Every version that holds now, in order of arrival."""
+        rows = self._connection.execute("SELECT number FROM documents ORDER BY arrival")
+        return (row[0] for row in rows)
+
+    def touch(self, ids: Iterable[str], reason: str) -> None:
+        """Note that what is published of these identities may no longer be right."""
+        self._connection.executemany(
+            "INSERT INTO pending (id, reason) VALUES (?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET reason = excluded.reason",
+            ((id_, reason) for id_ in ids),
+        )
+
+
+def digest(document: Document, content: str) -> bytes:
+    """16 bytes over what a document says, so that an unchanged one is known as such.
+
+    ``content`` is its content_hash.  ``fetched`` is left out: a page fetched again and
+    found the same is the same document.
+    """
+    same = replace(document, fetched="")
+    fields = [document.source, document.source_id, content, *_described(same)]
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).digest()[:16]
+
+
+def _described(document: Document) -> list[str | int]:
+    return [
+        document.url,
+        document.title,
+        document.author,
+        document.language,
+        document.created,
+        document.words,
+        document.extractor,
+        _metadata(document),
+    ]
+
+
+_INSERT = (
+    "INSERT INTO documents (id, arrival, source, source_id, url, title, author, language, created,"
+    " words, extractor, metadata, added, run, content_hash, digest)"
+    " VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number"
+)
+
+
+def _row(document: Document, run: int, added: str) -> tuple[object, ...]:
+    content = document.content_hash
+    return (
+        document_id(document.source, document.source_id),
+        document.source,
+        document.source_id,
+        *_described(document),
+        added,
+        run,
+        bytes.fromhex(content.removeprefix("sha256:")),
+        digest(document, content),
+    )
+
+
+def _metadata(document: Document) -> str:
+    return json.dumps(
+        {
+            "site": document.site,
+            "description": document.description,
+            "tags": document.tags,
+            "media_type": document.media_type,
+            "fetched": document.fetched,
+            "extra": json.dumps(dict(document.extra), ensure_ascii=False, sort_keys=True),
+        },
+        ensure_ascii=False,
+    )

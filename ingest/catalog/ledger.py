@@ -1,0 +1,200 @@
+"""What publishing asks of the catalog (`publish.ledger.Ledger`), answered from its tables."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import zstandard
+
+from ingest.catalog.meta import get_meta, set_meta
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+# The shapes of `publish.ledger` without importing it: stages never import each other.
+# `make_wanted(table, id, body, reason)` and `make_published(table, id, revision, digest,
+# shard)` build its values; a staged row comes back with the attributes of the latter.
+
+_IN_CORPUS: Final = "(d.state IN (1, 3))"
+_SETTLED: Final = "settled"
+
+_DOCUMENTS: Final = f"""
+SELECT p.id, p.reason, d.number IS NOT NULL AND {_IN_CORPUS}, d.number,
+    d.source, d.source_id, d.url, d.title, d.author, d.language, d.created, d.added,
+    d.words, lower(hex(d.content_hash)), iif(d.kind IN ('', 'story'), d.story_id, s.story_id),
+    iif(d.state = 1, 1.0, d.similarity), d.extractor, r.run_id, d.metadata,
+    o.revision, o.digest, h.name
+FROM pending AS p
+LEFT JOIN documents AS d ON d.id = p.id
+LEFT JOIN documents AS s ON s.number = d.of_number
+LEFT JOIN runs AS r ON r.number = d.decided
+LEFT JOIN published AS o ON o.line = 'documents' AND o.id = p.id
+LEFT JOIN shards AS h ON h.number = o.shard
+ORDER BY d.number IS NULL, d.arrival, p.id
+"""
+
+_LINKS: Final = """
+SELECT p.id, p.reason, d.state IN (2, 3) AND s.number IS NOT NULL,
+    d.kind, s.id, s.story_id, d.source, d.source_id, s.source, s.source_id,
+    d.similarity, d.jaccard, d.containment, d.story_similarity, d.shared_bands, d.rule, r.run_id,
+    o.revision, o.digest, h.name
+FROM pending AS p
+LEFT JOIN documents AS d ON d.id = p.id
+LEFT JOIN documents AS s ON s.number = d.of_number
+LEFT JOIN runs AS r ON r.number = d.decided
+LEFT JOIN published AS o ON o.line = 'links' AND o.id = p.id
+LEFT JOIN shards AS h ON h.number = o.shard
+ORDER BY d.number IS NULL, d.arrival, p.id
+"""
+
+
+class SQLiteLedger:
+    """The ledger over one connection; the caller holds the store's lock."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        make_wanted: Callable[..., Any],
+        make_published: Callable[..., Any],
+    ) -> None:
+        self._connection = connection
+        self._wanted = make_wanted
+        self._published = make_published
+        self._decompress = zstandard.ZstdDecompressor()
+
+    def settled(self) -> int:
+        """Sequence number of the newest settled generation; 0 before the first."""
+        return int(get_meta(self._connection, _SETTLED, "0"))
+
+    def pending(self) -> Iterator[tuple[Any, Any]]:
+        """Every line that may differ from what is out, documents first, in order of arrival."""
+        for row in self._connection.execute(_DOCUMENTS):
+            *known, revision, digest, shard = row
+            yield self._pair("documents", known, self._record, (revision, digest, shard))
+        for row in self._connection.execute(_LINKS):
+            *known, revision, digest, shard = row
+            yield self._pair("links", known, _link, (revision, digest, shard))
+
+    def _pair(
+        self,
+        table: str,
+        known: list[Any],
+        body: Callable[[list[Any]], Mapping[str, Any]],
+        out: tuple[int | None, str, str | None],
+    ) -> tuple[Any, Any]:
+        id_, reason, wanted = known[:3]
+        revision, digest, shard = out
+        there = None
+        if revision is not None:
+            there = self._published(table, id_, revision, digest, shard or "")
+        if wanted:
+            reason = _reason(reason, there=bool(shard))
+        return self._wanted(table, id_, body(known) if wanted else None, reason), there
+
+    def _record(self, known: list[Any]) -> Mapping[str, Any]:
+        id_, number = known[0], known[3]
+        (text,) = self._connection.execute(
+            "SELECT text FROM texts WHERE number = ?", (number,)
+        ).fetchone()
+        return _record(id_, known[4:], self._decompress.decompress(text).decode())
+
+    def stage(self, sequence: int, rows: Iterable[Any]) -> None:  # noqa: ARG002 - one publication at a time
+        """Keep how lines will be once ``sequence`` is visible."""
+        self._begin()
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO staged (line, id, revision, digest, shard)"
+            " VALUES (?, ?, ?, ?, ?)",
+            ((row.table, row.id, row.revision, row.digest, row.shard) for row in rows),
+        )
+
+    def moved(self, sequence: int, table: str, old: Iterable[str], new: str) -> None:  # noqa: ARG002 - as above
+        """Stage that every line of the shards ``old`` that is not staged otherwise is in ``new``."""
+        self._begin()
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO moved (line, old, new) VALUES (?, ?, ?)",
+            ((table, name, new) for name in old),
+        )
+
+    def seal(self, sequence: int) -> None:  # noqa: ARG002 - as above
+        """Commit everything staged; durable when this returns."""
+        self._begin()
+        self._connection.execute("COMMIT")
+
+    def settle(self, sequence: int) -> None:
+        """Make what is staged the published state, and clear what was pending."""
+        self._begin()
+        execute = self._connection.execute
+        for line, old, new in execute("SELECT line, old, new FROM moved").fetchall():
+            execute("UPDATE shards SET name = ? WHERE line = ? AND name = ?", (new, line, old))
+        execute(
+            "INSERT INTO shards (line, name) SELECT DISTINCT line, shard FROM staged"
+            " WHERE shard <> '' AND NOT EXISTS (SELECT 1 FROM shards"
+            "  WHERE shards.line = staged.line AND shards.name = staged.shard)"
+        )
+        execute(
+            "INSERT OR REPLACE INTO published (line, id, revision, digest, shard)"
+            " SELECT line, id, revision, digest, (SELECT number FROM shards"
+            "  WHERE shards.line = staged.line AND shards.name = staged.shard LIMIT 1) FROM staged"
+        )
+        for table in ("pending", "staged", "moved"):
+            execute(f"DELETE FROM {table}")  # noqa: S608 - names above
+        set_meta(self._connection, _SETTLED, str(sequence))
+        execute("COMMIT")
+
+    def discard(self) -> None:
+        """Forget whatever is staged and not settled; what was pending stays pending."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        self._connection.execute("DELETE FROM staged")
+        self._connection.execute("DELETE FROM moved")
+
+    def _begin(self) -> None:
+        if not self._connection.in_transaction:
+            self._connection.execute("BEGIN IMMEDIATE")
+
+
+def _reason(reason: str, *, there: bool) -> str:
+    """Why a line is added or changed, where only decisions about it did."""
+    if reason in ("decided", "exact", "near", "story"):
+        return "regrouped" if there else "promoted"
+    return reason
+
+
+def _record(id_: str, known: list[Any], text: str) -> Mapping[str, Any]:
+    source, source_id, url, title, author, language, created, added = known[:8]
+    words, content, story_id, story_similarity, extractor, run_id, metadata = known[8:]
+    return {
+        "schema": "ingest/record/v1",
+        "id": id_,
+        "source": source,
+        "source_id": source_id,
+        "url": url,
+        "title": title,
+        "author": author,
+        "language": language,
+        "created": created,
+        "added": added,
+        "text": text,
+        "words": words,
+        "content_hash": f"sha256:{content}",
+        "story_id": story_id,
+        "story_similarity": round(story_similarity, 6),
+        "extractor": extractor,
+        "run_id": run_id,
+        "metadata": json.loads(metadata),
+    }
+
+
+def _link(known: list[Any]) -> Mapping[str, Any]:
+    names = (
+        "kind", "of", "group", "source", "source_id", "of_source", "of_source_id", "similarity",
+        "jaccard", "containment", "story_similarity", "shared_bands", "rule", "run_id",
+    )  # fmt: skip
+    values = dict(zip(names, known[3:], strict=True))
+    for figure in ("similarity", "jaccard", "containment", "story_similarity"):
+        values[figure] = round(values[figure], 6)
+    kind = values.pop("kind")
+    return {"schema": "ingest/link/v1", "kind": kind, "id": known[0], **values}

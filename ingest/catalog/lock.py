@@ -1,0 +1,63 @@
+"""One writer: `flock` on ``store/lock``, held for a run."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ingest.catalog.database import store_errors
+from ingest.errors import StoreLocked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_POLL_SECONDS = 0.05
+
+
+@contextmanager
+def writer_lock(folder: Path, *, wait: float = 0.0, label: str = "") -> Iterator[None]:
+    """Hold the store's lock; the kernel lets go of it however the process ends.
+
+    Waits up to ``wait`` seconds, then raises `StoreLocked` naming the holder.  The file
+    holds ``pid label`` for that message only; what it says decides nothing.
+    """
+    path = folder / "lock"
+    with store_errors(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        _acquire(descriptor, path, wait)
+        with store_errors(path):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()} {label}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, path: Path, wait: float) -> None:
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise _locked(descriptor, path, wait) from None
+            time.sleep(_POLL_SECONDS)
+        else:
+            return
+
+
+def _locked(descriptor: int, path: Path, wait: float) -> StoreLocked:
+    holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").split()
+    who = f"process {holder[0]}" if holder else "another process"
+    run = f" (run {holder[1]})" if len(holder) > 1 else ""
+    waited = f" after {wait:g} s" if wait else ""
+    return StoreLocked(
+        f"{path}: {who}{run} is writing to this store; it still was{waited}",
+        hint="Wait for it with --wait SECONDS, or name another store with --store.",
+    )

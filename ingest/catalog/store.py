@@ -1,0 +1,64 @@
+"""A store: its folder, the catalog in it, and the parts that work on them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ingest.catalog.database import open_database, store_errors, transaction
+from ingest.catalog.decisions import Decisions
+from ingest.catalog.documents import Documents
+from ingest.catalog.items import Items
+from ingest.catalog.meta import get_meta, set_meta
+from ingest.catalog.quarantine import Quarantine
+from ingest.catalog.runs import Runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+
+class Store:
+    """One open store.  Writers hold `lock.writer_lock` as long as they have it open."""
+
+    def __init__(self, folder: Path, *, write: bool, raw_limit: int = 1 << 20) -> None:
+        self.folder = folder
+        self.connection = open_database(folder / "catalog.db", write=write)
+        self.documents = Documents(self.connection)
+        self.quarantine = Quarantine(self.connection, raw_limit=raw_limit)
+        self.runs = Runs(self.connection)
+
+    @property
+    def corpus(self) -> Path:
+        """Folder of the published corpus."""
+        return self.folder / "corpus"
+
+    def items(self, source: str, *, recipe: str, run: int) -> Items:
+        """The items of one source, as one run sees them."""
+        return Items(self.connection, source, recipe=recipe, run=run)
+
+    def decisions(self, *, priorities: Mapping[str, int], run: int) -> Decisions:
+        """What was decided, as one run sees and changes it."""
+        return Decisions(self.connection, priorities=priorities, run=run)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One transaction; inside one that is open (a dry run) it is part of that."""
+        with store_errors(self.folder / "catalog.db"):
+            if self.connection.in_transaction:
+                yield
+            else:
+                with transaction(self.connection):
+                    yield
+
+    def meta(self, key: str, default: str = "") -> str:
+        """A single value that the catalog keeps by name."""
+        return get_meta(self.connection, key, default)
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep a single value by name."""
+        set_meta(self.connection, key, value)
+
+    def close(self) -> None:
+        """Close the catalog; safe to call twice."""
+        self.connection.close()

@@ -1,0 +1,215 @@
+"""The commands.  Each loads the settings, calls one function, and prints what it gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ingest.cli.options import Config, Document, Json, LogFormat, StoreDir, load_settings
+
+app = typer.Typer(
+    name="ingest",
+    help="Text in, a clean, deduplicated JSONL corpus out that stays right.",
+    epilog="Begin with `ingest run FILE…`, or `ingest run` in a project folder.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+corpus = typer.Typer(help="Look after the published corpus.", no_args_is_help=True)
+app.add_typer(corpus, name="corpus")
+
+
+@app.command(
+    epilog="Examples:  ingest run   |   ingest run notes/ 'saved/*.html'   |"
+    "   ingest run --source seeds --json"
+)
+def run(
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[INPUT]…",
+            help="Files, folders, globs, `-` for JSONL on stdin; without any, the configured sources.",
+        ),
+    ] = None,
+    config: Config = None,
+    store: StoreDir = None,
+    name: Annotated[str, typer.Option(help="Source name for the inputs [default: cli].")] = "",
+    source: Annotated[
+        list[str] | None, typer.Option(help="Only this configured source; may be repeated.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read unchanged items again too.")] = False,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many documents a source.")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Decide, report, and change nothing.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Worker processes [default: one per core].")
+    ] = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another writer.")] = 0.0,
+    json: Json = False,
+    log_format: LogFormat = "human",
+) -> None:
+    """Pass once over the configured sources, or over INPUTs alone, and publish the corpus."""
+    from ingest.cli.running import RunArguments, run_command  # noqa: PLC0415 - heavy
+
+    settings = load_settings(config, store, file_needed=not inputs, workers=workers)
+    arguments = RunArguments(
+        inputs=tuple(inputs or ()),
+        name=name,
+        only=tuple(source or ()),
+        full=full,
+        limit=limit,
+        dry_run=dry_run,
+        wait=wait,
+    )
+    raise typer.Exit(run_command(settings, arguments, as_json=json, log_format=log_format))
+
+
+@app.command(epilog="Examples:  ingest dups   |   ingest dups --kind near --json | jq .similarity")
+def dups(
+    kind: Annotated[
+        Literal["exact", "near", "story"] | None, typer.Option(help="Only links of this kind.")
+    ] = None,
+    config: Config = None,
+    store: StoreDir = None,
+    json: Json = False,
+) -> None:
+    """List every duplicate and story link, with titles and figures."""
+    from ingest.cli import looking  # noqa: PLC0415 - heavy
+
+    looking.dups(load_settings(config, store), kind or "", as_json=json)
+
+
+@app.command(
+    epilog="Examples:  ingest explain 9a41c0   |   ingest explain a.txt b.txt   (two: how they compare)"
+)
+def explain(
+    first: Document,
+    second: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Another, to compare with.")
+    ] = None,
+    config: Config = None,
+    store: StoreDir = None,
+    json: Json = False,
+) -> None:
+    """Tell why a document was kept, dropped or linked; or how two compare."""
+    from ingest.cli import looking  # noqa: PLC0415 - heavy
+
+    looking.explain(load_settings(config, store), first, second, as_json=json)
+
+
+@app.command()
+def show(first: Document, config: Config = None, store: StoreDir = None, json: Json = False) -> None:
+    """Show a document with its text."""
+    from ingest.cli import looking  # noqa: PLC0415 - heavy
+
+    looking.show(load_settings(config, store), first, as_json=json)
+
+
+@app.command()
+def status(config: Config = None, store: StoreDir = None, json: Json = False) -> None:
+    """Show the store at a glance."""
+    from ingest.cli import looking  # noqa: PLC0415 - heavy
+
+    looking.status(load_settings(config, store), as_json=json)
+
+
+@app.command()
+def runs(
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    config: Config = None,
+    store: StoreDir = None,
+    json: Json = False,
+) -> None:
+    """List the newest runs."""
+    from ingest.cli import looking  # noqa: PLC0415 - heavy
+
+    looking.runs(load_settings(config, store), limit, as_json=json)
+
+
+@app.command()
+def sources(
+    available: Annotated[
+        bool, typer.Option("--available", help="List the readers and steps that are installed.")
+    ] = False,
+    config: Config = None,
+    store: StoreDir = None,
+    json: Json = False,
+) -> None:
+    """List the configured sources, or the readers and steps to configure them with."""
+    from ingest.cli import looking  # noqa: PLC0415 - heavy
+
+    if available:
+        looking.available(as_json=json)
+    else:
+        looking.sources(load_settings(config, store, file_needed=True), as_json=json)
+
+
+@app.command()
+def check(
+    config: Config = None,
+    store: StoreDir = None,
+    json: Json = False,
+) -> None:
+    """Check settings, sources, store and disk, without changing anything."""
+    from ingest.cli import checking  # noqa: PLC0415 - heavy
+
+    raise typer.Exit(checking.check(load_settings(config, store, file_needed=True), as_json=json))
+
+
+@app.command()
+def schema(
+    table: Annotated[
+        Literal["record", "link"], typer.Argument(help="Which lines: documents or links.")
+    ] = "record",
+) -> None:
+    """Print the JSON Schema of the corpus's lines."""
+    from ingest.cli import looking  # noqa: PLC0415 - heavy
+
+    looking.schema(table)
+
+
+@app.command()
+def reindex(
+    config: Config = None,
+    store: StoreDir = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another writer.")] = 0.0,
+    json: Json = False,
+    log_format: LogFormat = "human",
+) -> None:
+    """Sign and decide every document again, in order of arrival (after changed [dedup] settings)."""
+    from ingest.cli.running import reindex_command  # noqa: PLC0415 - heavy
+
+    settings = load_settings(config, store)
+    raise typer.Exit(reindex_command(settings, wait=wait, as_json=json, log_format=log_format))
+
+
+@app.command()
+def daemon(
+    config: Config = None,
+    store: StoreDir = None,
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Serve the HTTP API here [default: off].")
+    ] = "",
+    log_format: LogFormat = "human",
+) -> None:
+    """Run each source on its schedule until SIGTERM."""
+    from ingest.daemon import serve  # noqa: PLC0415 - heavy
+
+    settings = load_settings(config, store, file_needed=True)
+    raise typer.Exit(serve(settings, listen=listen, log_format=log_format))
+
+
+@corpus.command()
+def verify(config: Config = None, store: StoreDir = None, json: Json = False) -> None:
+    """Check hashes, row counts, schema, ids and links of the corpus; exit 3 where it is damaged."""
+    from ingest.cli import checking  # noqa: PLC0415 - heavy
+
+    raise typer.Exit(checking.verify(load_settings(config, store), as_json=json))
+
+
+__all__ = ["Path", "app"]

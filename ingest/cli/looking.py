@@ -1,0 +1,145 @@
+"""The commands that only look."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+
+from ingest import reports
+from ingest.cli import printing
+
+if TYPE_CHECKING:
+    from ingest.settings import Settings
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on one line."""
+    sys.stdout.write(orjson.dumps(value).decode() + "\n")
+
+
+def dups(settings: Settings, kind: str, *, as_json: bool) -> None:
+    """`ingest dups`: one Link a line, or a list for a person."""
+    with reports.opened(settings) as store:
+        count = 0
+        for view, leader in reports.links(store, kind):
+            count += 1
+            if as_json:
+                print_json(reports.link_line(view, leader))
+                continue
+            figure = view.figures["similarity"]
+            printing.line(f"{view.kind}  {figure:.3f}  {view.state}  ({view.rule})")
+            for each in (view, leader):
+                printing.line(f"  {each.id[:12]}  {each.source_id}  {printing.short(each.title)}")
+        if not count and not as_json:
+            printing.line("no duplicates" if not kind else f"no duplicates of kind {kind}")
+
+
+def explain(settings: Settings, first: str, second: str | None, *, as_json: bool) -> None:
+    """`ingest explain`: one document's decision, or a comparison of two."""
+    with reports.opened(settings) as store:
+        answer = reports.explain(store, first) if second is None else (
+            reports.compare(store, first, second)
+        )
+    if as_json:
+        print_json(answer)
+    elif second is None:
+        _print_decision(answer)
+    else:
+        for document in answer["documents"]:
+            printing.line(f"{document['id']}  {document['source_id']}  {document['title']}")
+        printing.line()
+        printing.record(answer["comparison"])
+
+
+def _print_decision(answer: dict[str, Any]) -> None:
+    printing.line(f"{answer['id']}  {answer['source_id']}  {answer['title']}")
+    if "of" not in answer:
+        printing.line("kept: it matches no document that came before it")
+    else:
+        of = answer["of"]
+        printing.line(f"{answer['state']} as {answer['kind']} of {of['id']}  {of['source_id']}  {of['title']}")
+        printing.line()
+        printing.line("evidence")
+        printing.record(answer["evidence"], "  ")
+        printing.record({**answer["comparison"]}, "  ")
+    if answer["decided_against_it"]:
+        printing.line()
+        printing.record({"decided_against_it": answer["decided_against_it"]})
+
+
+def show(settings: Settings, name: str, *, as_json: bool) -> None:
+    """`ingest show`: a document with its text."""
+    with reports.opened(settings) as store:
+        document = reports.show(store, name)
+    if as_json:
+        print_json(document)
+        return
+    text = document.pop("text")
+    printing.record(document)
+    printing.line()
+    printing.line(text)
+
+
+def status(settings: Settings, *, as_json: bool) -> None:
+    """`ingest status`: the store at a glance."""
+    with reports.opened(settings) as store:
+        answer = reports.status(store, settings)
+    if as_json:
+        print_json(answer)
+        return
+    last = answer.pop("last_run")
+    printing.record(answer)
+    if last:
+        printing.line(f"last run  {last['run_id']}  {last['status']}  {last['ended']}")
+
+
+def runs(settings: Settings, limit: int, *, as_json: bool) -> None:
+    """`ingest runs`: the newest runs."""
+    with reports.opened(settings) as store:
+        lines = reports.runs(store, limit)
+    if as_json:
+        for each in lines:
+            print_json(each)
+        return
+    columns = ("run_id", "status", "started", "ended", "read", "new", "updated", "removed")
+    printing.table(({**each, **each["counts"]} for each in lines), columns)
+
+
+def sources(settings: Settings, *, as_json: bool) -> None:
+    """`ingest sources`: the configured sources."""
+    if (settings.store / "catalog.db").exists():
+        with reports.opened(settings) as store:
+            lines = reports.sources(store, settings)
+    else:
+        lines = reports.sources(None, settings)
+    if as_json:
+        for each in lines:
+            print_json(each)
+        return
+    columns = ("name", "reader", "schedule", "documents", "last_status", "last_run", "last_error")
+    printing.table(lines, columns)
+
+
+def available(*, as_json: bool) -> None:
+    """`ingest sources --available`: what is installed, with every setting."""
+    lines = reports.available()
+    if as_json:
+        for each in lines:
+            print_json(each)
+        return
+    for each in lines:
+        printing.line(f"{each['type']} {each['name']}: {each['summary']}")
+        for setting in each["settings"]:
+            default = f" [{setting['default']}]" if setting["default"] != "" else ""
+            printing.line(f"  {setting['name']}: {setting['type']}{default}  {setting['meaning']}")
+
+
+def schema(table: Literal["record", "link"]) -> None:
+    """`ingest schema`: the JSON Schema of a line."""
+    from ingest.publish.record import Link, Record  # noqa: PLC0415 - not for the other commands
+
+    model = Record if table == "record" else Link
+    value = model.model_json_schema(by_alias=True)
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")

@@ -1,0 +1,44 @@
+"""Options that several commands share, and the settings that they lead to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from ingest.settings import Settings
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings file [default: config/ingest.toml]."),
+]
+StoreDir = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="DIR", help="Folder of the state and the corpus."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+LogFormat = Annotated[
+    Literal["human", "json"],
+    typer.Option("--log-format", envvar="INGEST_LOG_FORMAT", help="Form of the log on stderr."),
+]
+Document = Annotated[
+    str, typer.Argument(metavar="ID", help="An id, its first 4 or more digits, or a source_id.")
+]
+
+
+def load_settings(
+    config: Path | None,
+    store: Path | None,
+    *,
+    file_needed: bool = False,
+    **overrides: Any,
+) -> Settings:
+    """The settings of a command; without a file the defaults, unless one is needed."""
+    from ingest import settings as module  # noqa: PLC0415 - heavy, and not for --help
+
+    values = {"store": str(store.absolute()) if store else None, **overrides}
+    if config is None and not file_needed and not module.has_file():
+        return module.from_defaults(values)
+    return module.load(config, values)

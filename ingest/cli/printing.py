@@ -1,0 +1,145 @@
+"""What people read: plain text on stdout, figures before names, nothing that needs a colour."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from ingest.app import RunReport, SourceReport
+    from ingest.reports import Group
+
+_TITLE_WIDTH = 72
+_SHOWN_MEMBERS = 12
+
+
+def line(text: str = "") -> None:
+    """One line of output."""
+    sys.stdout.write(text + "\n")
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 document``, ``5 documents``, ``2 copies``."""
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else many}"
+
+
+def short(text: str, width: int = _TITLE_WIDTH) -> str:
+    """The text on one line, cut where it is too long."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+# --- a run ----------------------------------------------------------------------------
+
+
+def run_report(report: RunReport, store: Path, *, dry_run: bool) -> None:
+    """What a run did, source by source."""
+    counts = report.counts
+    line(f"{plural(report.documents, 'document')} in the corpus, {_changes(counts)}")
+    for source in report.sources:
+        line(f"  {source.name}: {_source(source)}")
+        for reason, count in sorted(source.reasons.items()):
+            line(f"    quarantined, {reason}: {count:,}")
+        if source.error:
+            line(f"    failed: {source.error}")
+            if source.hint:
+                line(f"    {source.hint}")
+    if dry_run:
+        line("nothing was written (--dry-run)")
+    elif report.published:
+        line(f"published as sequence {report.sequence}: {store / 'corpus' / 'current'}")
+    else:
+        line(f"nothing to publish; sequence {report.sequence} stands: {store / 'corpus' / 'current'}")
+    line(f"{report.seconds:.2f} s, run {report.run_id}")
+
+
+def _changes(counts: Mapping[str, int]) -> str:
+    named = [f"{counts[name]:,} {name}" for name in ("new", "updated", "removed") if counts[name]]
+    found = [f"{counts[name]:,} {name}" for name in ("exact", "near", "story") if counts[name]]
+    changes = ", ".join(named) or "nothing new"
+    return f"{changes}; found: {', '.join(found)}" if found else changes
+
+
+def _source(source: SourceReport) -> str:
+    counts = source.counts
+    parts = [f"{counts['read']:,} read"]
+    parts += [
+        f"{counts[name]:,} {name}"
+        for name in ("unchanged", "new", "updated", "removed", "quarantined")
+        if counts[name]
+    ]
+    return ", ".join(parts) + (f" ({source.status})" if source.status != "done" else "")
+
+
+def groups(found: Sequence[Group]) -> None:
+    """Groups of duplicates with titles and every pairwise figure."""
+    if not found:
+        return
+    line()
+    line(f"{plural(len(found), 'group')} of near-duplicates")
+    for group in found:
+        line(f"  kind {group.kind}, {plural(len(group.members), 'document')}")
+        for view in group.members[:_SHOWN_MEMBERS]:
+            line(f"    {view.source_id}  {short(view.title)}")
+        if len(group.members) > _SHOWN_MEMBERS:
+            line(f"    … and {len(group.members) - _SHOWN_MEMBERS:,} more: `ingest dups`")
+        else:
+            _pairs(group)
+
+
+def _pairs(group: Group) -> None:
+    measure = "similarity" if group.kind == "story" else "Jaccard"
+    width = max(len(view.source_id) for view in group.members)
+    for first, second, figure in group.pairs:
+        names = [group.members[index].source_id.ljust(width) for index in (first, second)]
+        line(f"    {names[0]} ~ {names[1]}  {measure} {figure:.3f}")
+
+
+def alone(views: Sequence[Any], limit: int) -> None:
+    """Documents in no group, where they are few."""
+    if not views or len(views) > limit:
+        return
+    line()
+    line("alone")
+    for view in views:
+        line(f"  {view.source_id}  {short(view.title)}")
+
+
+# --- tables and records ---------------------------------------------------------------
+
+
+def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Rows under their column names, each column as wide as it needs."""
+    cells = [[str(row.get(column, "")) for column in columns] for row in rows]
+    heads = [column.replace("_", " ") for column in columns]
+    widths = [max(len(row[i]) for row in [heads, *cells]) for i in range(len(columns))]
+    for row in [heads, *cells]:
+        line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def record(values: Mapping[str, Any], indent: str = "") -> None:
+    """Names and values, one a line; empty ones left out, nested ones indented."""
+    width = max((len(name) for name in values), default=0)
+    for name, value in values.items():
+        if value in ("", None, [], {}):
+            continue
+        label = name.replace("_", " ")
+        if isinstance(value, dict):
+            line(f"{indent}{label}")
+            record(value, indent + "  ")
+        elif isinstance(value, list):
+            line(f"{indent}{label}")
+            for each in value:
+                _item(each, indent + "  ")
+        else:
+            line(f"{indent}{label.ljust(width)}  {value}")
+
+
+def _item(value: Any, indent: str) -> None:
+    if isinstance(value, dict):
+        line(indent + "  ".join(f"{each}" for each in value.values() if each not in ("", None)))
+    else:
+        line(f"{indent}{value}")

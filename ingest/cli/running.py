@@ -1,0 +1,129 @@
+"""The commands that write: `run` and `reindex`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+import orjson
+
+from ingest import app, reports
+from ingest.cli import logs, printing
+from ingest.cli.stopping import stop_on_signals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from ingest.cli.stopping import Stop
+    from ingest.settings import Settings
+
+SHOWN_GROUPS = 10
+SHOWN_ALONE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class RunArguments:
+    """What `ingest run` was asked for, beside the settings."""
+
+    inputs: tuple[str, ...] = ()
+    name: str = ""
+    only: tuple[str, ...] = ()
+    full: bool = False
+    limit: int = 0
+    dry_run: bool = False
+    wait: float = 0.0
+
+
+def run_command(
+    settings: Settings, arguments: RunArguments, *, as_json: bool, log_format: Literal["human", "json"]
+) -> int:
+    """`ingest run`; the exit code."""
+    logs.configure(log_format)
+    with stop_on_signals() as stop, _progress_bar(enabled=not as_json) as progress:
+        report = app.run(
+            settings,
+            arguments.inputs,
+            name=arguments.name,
+            only=arguments.only,
+            options=_options(arguments, stop, progress),
+        )
+    if as_json:
+        sys.stdout.write(orjson.dumps(report.as_json()).decode() + "\n")
+    else:
+        _print_report(settings, report, dry_run=arguments.dry_run)
+    if stop():
+        return stop.exit_code
+    return 1 if report.status == "failed" else 0
+
+
+def reindex_command(
+    settings: Settings, *, wait: float, as_json: bool, log_format: Literal["human", "json"]
+) -> int:
+    """`ingest reindex`; the exit code."""
+    logs.configure(log_format)
+    with _progress_bar(enabled=not as_json) as progress:
+        report = app.reindex(settings, app.RunOptions(wait=wait, progress=progress, **_fixed()))
+    if as_json:
+        sys.stdout.write(orjson.dumps(report.as_json()).decode() + "\n")
+    else:
+        _print_report(settings, report, dry_run=False)
+    return 0
+
+
+def _options(
+    arguments: RunArguments, stop: Stop, progress: Callable[[str, Mapping[str, int]], None]
+) -> app.RunOptions:
+    return app.RunOptions(
+        full=arguments.full,
+        limit=arguments.limit,
+        dry_run=arguments.dry_run,
+        wait=arguments.wait,
+        cancelled=stop,
+        progress=progress,
+        **_fixed(),
+    )
+
+
+def _fixed() -> dict[str, object]:
+    """Clock and run id fixed by the environment, for whoever wants the same bytes twice."""
+    fixed: dict[str, object] = {}
+    if now := os.environ.get("INGEST_NOW"):
+        moment = datetime.fromisoformat(now)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        fixed["clock"] = lambda: moment
+    if run_id := os.environ.get("INGEST_RUN_ID"):
+        fixed["run_id"] = run_id
+    return fixed
+
+
+@contextmanager
+def _progress_bar(*, enabled: bool) -> Iterator[Callable[[str, Mapping[str, int]], None]]:
+    """A bar on a terminal; elsewhere nothing, since logs are read by programs there."""
+    if not (enabled and sys.stderr.isatty()):
+        yield lambda _source, _counts: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - only on a terminal
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("starting", total=None)
+
+        def show(source: str, counts: Mapping[str, int]) -> None:
+            shown = "  ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+            progress.update(task, description=f"{source}: {shown}")
+
+        yield show
+
+
+def _print_report(settings: Settings, report: app.RunReport, *, dry_run: bool) -> None:
+    printing.run_report(report, settings.store, dry_run=dry_run)
+    if dry_run:
+        return
+    with reports.opened(settings) as store:
+        printing.groups(reports.groups(store, SHOWN_GROUPS))
+        printing.alone(reports.alone(store, SHOWN_ALONE + 1), SHOWN_ALONE)

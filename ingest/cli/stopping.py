@@ -1,0 +1,50 @@
+"""Ctrl-C and SIGTERM during a run: finish the batch in hand, commit, publish, say so."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+
+class Stop:
+    """Set by the first signal; the second ends the process at once, which harms nothing."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+
+    def __call__(self) -> bool:
+        """Whether a signal has come."""
+        return self.signal != 0
+
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        """Signal handler: sets a flag, and nothing else that could go wrong."""
+        if self.signal:
+            raise KeyboardInterrupt
+        self.signal = number
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell expects of a process that a signal ended."""
+        return 128 + self.signal
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Stop]:
+    """Watch for SIGINT and SIGTERM inside the block."""
+    stop = Stop()
+    before = {
+        number: signal.signal(number, stop.handle) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if stop.signal:
+            sys.stderr.write("ingest: stopped after the batch in hand; what it had is committed\n")

@@ -1,0 +1,316 @@
+"""Which documents stay, which are copies, and which tell the same story.
+
+Two rules, each applied to one document at a time, in order of arrival:
+
+*Copies* (exact, near).  Documents are ranked by the survivor policy; a document is a
+survivor if and only if it matches no survivor of better rank.  So the survivors are
+the lexicographically first maximal independent set of the graph of matches: the same
+set whatever the order of arrival, as far as the ranks are the same.  A document is
+only ever compared with survivors, so no chain of small steps merges strangers.
+
+*Stories*.  A survivor joins the story of the most similar leader, if it is similar
+enough; else it leads a story of its own.  Members never lead, which stops drift.
+
+When a survivor goes, changes or is displaced by a better one, everything decided
+against it is decided again: copies by rank, then members of stories by arrival.
+
+This module holds the rules only.  What is known of documents comes through `Memory`,
+which the catalog implements; every change of mind is told to it at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+from ingest.dedup.story import StoryRule, similarity
+from ingest.dedup.verify import containment, jaccard
+from ingest.documents import Dropped, Evidence, Kept, Linked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ingest.dedup.story import TermVector
+    from ingest.documents import Decision, Kind, Standing
+
+Policy: TypeAlias = Literal["drop", "link", "ignore"]
+Survivor: TypeAlias = Literal["first", "priority", "longest"]
+Rank: TypeAlias = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What decides; ``near_containment`` 0 means that containment decides nothing."""
+
+    exact: Policy = "drop"
+    near: Policy = "drop"
+    story: Policy = "link"
+    near_threshold: float = 0.8
+    near_containment: float = 0.0
+    survivor: Survivor = "first"
+    stories: StoryRule = StoryRule()
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """What two signatures share: equal bands (near) or rows (story), and the estimate."""
+
+    shared: int
+    estimated_jaccard: float
+
+
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """Documents whose survivor or leader changes or goes, and that must be decided again."""
+
+    copies: tuple[Standing, ...] = ()
+    members: tuple[Standing, ...] = ()
+
+
+NO_ORPHANS = Orphans()
+
+
+class Memory(Protocol):
+    """What is known of the documents, and where decisions are kept."""
+
+    def standing(self, number: int) -> Standing:
+        """How a document stands now."""
+        ...
+
+    def twins(self, number: int) -> Sequence[Standing]:
+        """Other survivors with the same canonical text."""
+        ...
+
+    def near(self, number: int) -> Sequence[Standing]:
+        """Other survivors that share a band of the near signature."""
+        ...
+
+    def leaders(self, number: int) -> Sequence[Standing]:
+        """Other leaders that share enough rows of the story signature."""
+        ...
+
+    def copies(self, number: int) -> Sequence[Standing]:
+        """Documents dropped or linked against this one as exact or near."""
+        ...
+
+    def members(self, number: int) -> Sequence[Standing]:
+        """Documents whose story was decided against this one."""
+        ...
+
+    def overlap(self, number: int, other: int, kind: Kind) -> Overlap:
+        """What the signatures of two documents share."""
+        ...
+
+    def shingles(self, number: int) -> NDArray[np.uint64]:
+        """Sorted, unique 64-bit shingle hashes of the canonical text, shape (n,)."""
+        ...
+
+    def terms(self, number: int) -> TermVector:
+        """The term vector that decides stories."""
+        ...
+
+    def led(self, story_id: str) -> bool:
+        """Whether a document leads this story now."""
+        ...
+
+    def used(self, story_id: str) -> bool:
+        """Whether any document bears this story."""
+        ...
+
+    def reopen(self, standing: Standing) -> None:
+        """Undo what was decided: neither survivor nor leader until decided again."""
+        ...
+
+    def survive(self, standing: Standing, story_id: str) -> None:
+        """Keep as survivor, its story still to be decided; ``story_id`` is the one it had."""
+        ...
+
+    def decide(self, standing: Standing, decision: Decision, story_id: str) -> None:
+        """Keep a decision; ``story_id`` is ``""`` for a copy, which has its survivor's."""
+        ...
+
+
+class Decider:
+    """Applies the rules to one change at a time; all state is in the memory."""
+
+    def __init__(self, memory: Memory, rules: Rules) -> None:
+        self._memory = memory
+        self._rules = rules
+
+    def release(self, number: int) -> Orphans:
+        """Open a document, and everything decided against it, before it changes or goes.
+
+        The orphans must be settled, with the new version where there is one.
+        """
+        memory = self._memory
+        orphans = Orphans(tuple(memory.copies(number)), tuple(memory.members(number)))
+        for standing in (memory.standing(number), *orphans.copies, *orphans.members):
+            memory.reopen(standing)
+        return orphans
+
+    def settle(self, arrivals: Iterable[int], orphans: Orphans = NO_ORPHANS) -> None:
+        """Decide documents that are new, or new in this version, and orphans with them."""
+        standings = [self._memory.standing(number) for number in arrivals]
+        self._settle([*standings, *orphans.copies], orphans.members)
+
+    def _settle(self, copies: Iterable[Standing], members: Iterable[Standing]) -> None:
+        """Decide documents that are open: as copies by rank, then stories by arrival.
+
+        Deciding one can only open documents of worse rank, so this ends.
+        """
+        queue = [(self._rank(standing), standing) for standing in copies]
+        heapq.heapify(queue)
+        waiting = {standing.number: standing for standing in members}
+        for standing in waiting.values():
+            self._memory.survive(standing, standing.story_id)
+        while queue:
+            _, standing = heapq.heappop(queue)
+            waiting.pop(standing.number, None)
+            for opened in self._decide_copy(standing, waiting):
+                heapq.heappush(queue, (self._rank(opened), opened))
+        for standing in sorted(waiting.values(), key=lambda waits: waits.arrival):
+            self._decide_story(standing)
+
+    def _rank(self, standing: Standing) -> Rank:
+        """Smaller is better; unique, since no two documents arrive at once."""
+        if self._rules.survivor == "longest":
+            return (-standing.words, standing.arrival)
+        if self._rules.survivor == "priority":
+            return (-standing.priority, standing.arrival)
+        return (0, standing.arrival)
+
+    # --- copies -----------------------------------------------------------------------
+
+    def _decide_copy(self, standing: Standing, waiting: dict[int, Standing]) -> Iterable[Standing]:
+        """Decide one document as survivor or copy; the documents that this opens."""
+        matches = self._matches(standing)
+        rank = self._rank(standing)
+        better = [match for match in matches if self._rank(match[0]) < rank]
+        if better:
+            survivor, kind, evidence = min(better, key=self._preference)
+            policy = self._rules.exact if kind == "exact" else self._rules.near
+            verdict = Dropped if policy == "drop" else Linked
+            self._memory.decide(standing, verdict(kind, survivor.number, evidence), "")
+            return ()
+        opened: list[Standing] = []
+        story_id = standing.story_id
+        for displaced, _, _ in matches:
+            story_id = story_id or (displaced.story_id if displaced.leads else "")
+            opened += self._displace(displaced, waiting)
+        self._memory.survive(standing, story_id)
+        waiting[standing.number] = self._memory.standing(standing.number)
+        return opened
+
+    def _displace(self, survivor: Standing, waiting: dict[int, Standing]) -> list[Standing]:
+        """Open a survivor that a better one has displaced, with all decided against it."""
+        memory = self._memory
+        opened = [survivor, *memory.copies(survivor.number)]
+        members = memory.members(survivor.number)
+        for standing in opened:
+            memory.reopen(standing)
+        for member in members:
+            memory.reopen(member)
+            memory.survive(member, member.story_id)
+            waiting[member.number] = member
+        return opened
+
+    def _preference(self, match: tuple[Standing, Kind, Evidence]) -> tuple[float, Rank]:
+        return (-match[2].similarity, self._rank(match[0]))
+
+    def _matches(self, standing: Standing) -> list[tuple[Standing, Kind, Evidence]]:
+        """Every survivor that this document is a copy of, or that is a copy of it."""
+        found: dict[int, tuple[Standing, Kind, Evidence]] = {}
+        if self._rules.exact != "ignore":
+            for twin in self._memory.twins(standing.number):
+                found[twin.number] = (twin, "exact", self._measure(standing, twin, "exact"))
+        if self._rules.near != "ignore":
+            for candidate in self._memory.near(standing.number):
+                if candidate.number not in found and self._is_near(standing, candidate):
+                    evidence = self._measure(standing, candidate, "near")
+                    found[candidate.number] = (candidate, "near", evidence)
+        return list(found.values())
+
+    def _is_near(self, standing: Standing, candidate: Standing) -> bool:
+        mine = self._memory.shingles(standing.number)
+        its = self._memory.shingles(candidate.number)
+        if jaccard(mine, its) >= self._rules.near_threshold:
+            return True
+        limit = self._rules.near_containment
+        return limit > 0.0 and containment(mine, its) >= limit
+
+    # --- stories ----------------------------------------------------------------------
+
+    def _decide_story(self, standing: Standing) -> None:
+        """Link one survivor to the most similar leader, or let it lead."""
+        best = self._best_leader(standing) if self._rules.story != "ignore" else None
+        if best is None:
+            self._memory.decide(standing, Kept(), self._own_story(standing))
+            return
+        evidence = self._measure(standing, best, "story")
+        verdict = Dropped if self._rules.story == "drop" else Linked
+        self._memory.decide(standing, verdict("story", best.number, evidence), best.story_id)
+
+    def _best_leader(self, standing: Standing) -> Standing | None:
+        """The most similar leader within the rule, the earliest of equals."""
+        rule = self._rules.stories
+        mine = self._memory.terms(standing.number)
+        scored = [
+            (-similarity(mine, self._memory.terms(leader.number)), leader.arrival, leader)
+            for leader in self._memory.leaders(standing.number)
+            if rule.in_window(standing.created, leader.created)
+        ]
+        if not scored:
+            return None
+        score, _, leader = min(scored, key=lambda entry: entry[:2])
+        return leader if -score >= rule.threshold else None
+
+    def _own_story(self, standing: Standing) -> str:
+        """The story that a leader bears: the one it had, if nobody leads that; else a new one."""
+        had = self._memory.standing(standing.number).story_id
+        if had and not self._memory.led(had):
+            return had
+        return self._mint(standing.id)
+
+    def _mint(self, document_id: str) -> str:
+        """A story's name from that of its first document, unlike any in use."""
+        story_id, count = document_id, 0
+        while self._memory.used(story_id):
+            count += 1
+            story_id = hashlib.sha256(f"{document_id}/{count}".encode()).hexdigest()[:32]
+        return story_id
+
+    # --- evidence ---------------------------------------------------------------------
+
+    def _measure(self, standing: Standing, other: Standing, kind: Kind) -> Evidence:
+        """Everything that is kept about a pair; exact figures, not estimates."""
+        memory = self._memory
+        mine, its = memory.shingles(standing.number), memory.shingles(other.number)
+        overlap = memory.overlap(standing.number, other.number, kind)
+        shared, contained = jaccard(mine, its), containment(mine, its)
+        story = similarity(memory.terms(standing.number), memory.terms(other.number))
+        rule, figure = self._rule(kind, shared, contained, story)
+        return Evidence(
+            rule=rule,
+            similarity=figure,
+            jaccard=shared,
+            containment=contained,
+            story_similarity=story,
+            estimated_jaccard=overlap.estimated_jaccard,
+            shared_bands=overlap.shared,
+        )
+
+    def _rule(self, kind: Kind, shared: float, contained: float, story: float) -> tuple[str, float]:
+        """Name of the rule that decided, with its threshold, and the figure it looked at."""
+        rules = self._rules
+        if kind == "exact":
+            return "exact:same-text", 1.0
+        if kind == "story":
+            return f"story:similarity>={rules.stories.threshold:g}", story
+        if shared >= rules.near_threshold:
+            return f"near:jaccard>={rules.near_threshold:g}", shared
+        return f"near:containment>={rules.near_containment:g}", contained

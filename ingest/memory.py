@@ -1,0 +1,151 @@
+"""What the rules ask of the documents (`dedup.decide.Memory`), answered from the catalog.
+
+Texts, shingles and term vectors are looked up once in a batch and kept until it ends.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ingest.dedup.bands import keys
+from ingest.dedup.decide import Overlap
+from ingest.dedup.shingles import shingles
+from ingest.dedup.story import unpack
+from ingest.documents import Kept
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ingest.catalog.decisions import Decisions
+    from ingest.catalog.documents import Documents
+    from ingest.catalog.index import BandIndex
+    from ingest.dedup.bands import Bands
+    from ingest.dedup.story import TermVector
+    from ingest.documents import Decision, Kind, Signature, Standing
+
+
+class CatalogMemory:
+    """Implements `dedup.decide.Memory` over one store."""
+
+    def __init__(
+        self, decisions: Decisions, documents: Documents, neighbours: Neighbours
+    ) -> None:
+        self._decisions = decisions
+        self._documents = documents
+        self._neighbours = neighbours
+        self._signatures: dict[int, Signature] = {}
+        self._shingles: dict[int, NDArray[np.uint64]] = {}
+        self._terms: dict[int, TermVector] = {}
+        self._texts: dict[int, str] = {}
+        self.standing = decisions.standing
+        self.twins = decisions.twins
+        self.copies = decisions.copies
+        self.members = decisions.members
+        self.led = decisions.led
+        self.used = decisions.used
+        self.reopen = decisions.reopen
+
+    def remember(self, number: int, text: str, signature: Signature) -> None:
+        """Spare the catalog's answer for a document that has just arrived."""
+        self._texts[number] = text
+        self._signatures[number] = signature
+
+    def clear(self) -> None:
+        """Let go of what was looked up; the next batch asks about other documents."""
+        for kept in (self._signatures, self._shingles, self._terms, self._texts):
+            kept.clear()
+
+    def near(self, number: int) -> Sequence[Standing]:
+        """Other survivors that share a band of the near signature."""
+        found = self._neighbours.near(self._signature(number))
+        return self._decisions.survivors(other for other in found if other != number)
+
+    def leaders(self, number: int) -> Sequence[Standing]:
+        """Other leaders that share enough rows of the story signature."""
+        found = self._neighbours.story(self._signature(number))
+        return self._decisions.leaders(other for other in found if other != number)
+
+    def overlap(self, number: int, other: int, kind: Kind) -> Overlap:
+        """What the signatures of two documents share."""
+        mine, its = self._signature(number), self._signature(other)
+        estimate = float(np.mean(mine.near == its.near))
+        if kind == "story":
+            return Overlap(int(np.count_nonzero(mine.story == its.story)), estimate)
+        return Overlap(self._neighbours.shared_bands(mine, its), estimate)
+
+    def shingles(self, number: int) -> NDArray[np.uint64]:
+        """Sorted, unique 64-bit shingle hashes of the canonical text, shape (n,)."""
+        found = self._shingles.get(number)
+        if found is None:
+            text = self._texts.get(number)
+            found = shingles(self._documents.text(number) if text is None else text)
+            self._shingles[number] = found
+        return found
+
+    def terms(self, number: int) -> TermVector:
+        """The term vector that decides stories."""
+        found = self._terms.get(number)
+        if found is None:
+            found = self._terms[number] = unpack(self._signature(number).terms)
+        return found
+
+    def survive(self, standing: Standing, story_id: str) -> None:
+        """Keep as survivor, and let later documents find it."""
+        self._decisions.survive(standing, story_id)
+        self._neighbours.add_near(standing.number, self._signature(standing.number))
+
+    def decide(self, standing: Standing, decision: Decision, story_id: str) -> None:
+        """Keep a decision; a leader is found by later documents."""
+        self._decisions.decide(standing, decision, story_id)
+        if isinstance(decision, Kept):
+            self._neighbours.add_story(standing.number, self._signature(standing.number))
+
+    def _signature(self, number: int) -> Signature:
+        found = self._signatures.get(number)
+        if found is None:
+            found = self._signatures[number] = self._documents.signature(number)
+        return found
+
+
+class Neighbours:
+    """Both band indexes of a store: near copies by bands, stories by single rows."""
+
+    def __init__(self, store: Store, bands: Bands) -> None:
+        self._bands = bands
+        self._near: dict[int, list[int]] = {}
+        self._story: dict[tuple[int, int], list[int]] = {}
+        for number in list(store.documents.all_numbers()):
+            signature = store.documents.signature(number)
+            self.add_near(number, signature)
+            self.add_story(number, signature)
+
+    def near(self, signature: Signature) -> set[int]:
+        """Documents that share a band of the near signature."""
+        mine = keys(signature.near[None, :], self._bands)[0]
+        return {n for key in mine for n in self._near.get(int(key), ())}
+
+    def story(self, signature: Signature) -> list[int]:
+        counts = Counter(n for key in enumerate(signature.story.tolist()) for n in self._story.get(key, ()))
+        return [n for n, count in counts.items() if count >= 6]
+
+    def shared_bands(self, mine: Signature, its: Signature) -> int:
+        """How many bands two near signatures share."""
+        both = keys(np.stack((mine.near, its.near)), self._bands)
+        return int(np.count_nonzero(both[0] == both[1]))
+
+    def add_near(self, number: int, signature: Signature) -> None:
+        for key in keys(signature.near[None, :], self._bands)[0]:
+            self._near.setdefault(int(key), []).append(number)
+
+    def add_story(self, number: int, signature: Signature) -> None:
+        for key in enumerate(signature.story.tolist()):
+            self._story.setdefault(key, []).append(number)
+
+    def prefetch(self, signatures): ...
+    def flush(self): ...
+    def committed(self): ...

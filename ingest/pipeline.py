@@ -1,0 +1,214 @@
+"""The order of the stages, for one source at a time:
+
+    read | extract | normalise | steps | sign | decide | commit          publish
+           '------------ in workers --------'  '-- here, in reader order --'  '- once a run -'
+
+Everything left of ``decide`` is pure and runs document by document, in any worker, in
+any number of them; an engine hands the results back in reader order.  ``decide`` and
+``commit`` take a batch of events in one transaction: a batch is only a unit of work,
+its size changes no decision.  A failure of one document is a value that is
+quarantined and counted; a failure of a source is an error of that source alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from ingest.catalog.items import Item
+from ingest.catalog.quarantine import Quarantined
+from ingest.documents import (
+    Checkpoint,
+    Complete,
+    ContainerRead,
+    Failed,
+    Gone,
+    RawDocument,
+    Rejected,
+    Unchanged,
+    document_id,
+)
+from ingest.recipe import Prepared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ingest.catalog.items import Items, Outcome
+    from ingest.documents import Event
+    from ingest.engine.base import Casualty, Engine
+    from ingest.memory import Judge
+    from ingest.recipe import Recipe
+
+BATCH_EVENTS = 512
+BATCH_BYTES = 16 << 20
+BATCH_SECONDS = 5.0
+
+Result: TypeAlias = "Prepared | Rejected | Casualty | None"
+
+COUNTS = (
+    "read", "unchanged", "new", "updated", "removed", "quarantined", "exact", "near", "story",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened so far: counts by name, and quarantined documents by reason."""
+
+    counts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(COUNTS, 0)))
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Tally) -> None:
+        """Add another's counts to these."""
+        self.counts.update(other.counts)
+        self.reasons.update(other.reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One source's part of a run, with everything that it is done with."""
+
+    source: str
+    recipe: Recipe
+    items: Items
+    judge: Judge
+    engine: Engine
+    remove_missing: bool
+    cancelled: Callable[[], bool]
+    now: Callable[[], str]
+    tally: Tally = field(default_factory=Tally)
+    advanced: Callable[[], None] = lambda: None
+
+
+def ingest(job: Job, events: Iterable[Event]) -> Tally:
+    """Take a source's events through all stages up to commit; what happened, counted.
+
+    The job's tally is right after each batch, also where a source fails in mid-way.
+    Stops at the end of a batch once the job is cancelled.
+    """
+    tally = job.tally
+    results = job.engine.map(job.recipe.make, events, _is_raw)
+    for batch in _batches(results, job.cancelled):
+        with job.judge.batch([prepared for _, prepared in batch if isinstance(prepared, Prepared)]):
+            for event, result in batch:
+                _apply(job, event, result, tally)
+        job.advanced()
+    return tally
+
+
+def _is_raw(event: Event) -> bool:
+    return isinstance(event, RawDocument)
+
+
+def _batches(
+    results: Iterator[tuple[Event, Result]], cancelled: Callable[[], bool]
+) -> Iterator[list[tuple[Event, Result]]]:
+    """Cut the stream by events, bytes and time; the last batch is what is left.
+
+    Once cancelled, what is in hand is the last batch.
+    """
+    batch: list[tuple[Event, Result]] = []
+    size, since = 0, time.monotonic()
+    for event, result in results:
+        batch.append((event, result))
+        size += len(event.content) if isinstance(event, RawDocument) else 0
+        full = len(batch) >= BATCH_EVENTS or size >= BATCH_BYTES
+        if full or time.monotonic() - since >= BATCH_SECONDS:
+            yield batch
+            batch, size, since = [], 0, time.monotonic()
+        if cancelled():
+            break
+    if batch:
+        yield batch
+
+
+# --- one event ------------------------------------------------------------------------
+
+
+def _apply(job: Job, event: Event, result: Result, tally: Tally) -> None:
+    counts = tally.counts
+    match event:
+        case RawDocument():
+            counts["read"] += 1
+            _apply_result(job, event, result, tally)
+        case Unchanged(source_id, fingerprint):
+            count = job.items.unchanged(source_id, fingerprint)
+            counts["read"] += count
+            counts["unchanged"] += count
+        case Failed():
+            counts["read"] += 1
+            _apply_failed(job, event, tally)
+        case Gone(source_id):
+            if job.remove_missing:
+                _remove(job, source_id, "gone", tally)
+        case ContainerRead(source_id, fingerprint):
+            job.items.remember(Item(source_id, "", fingerprint, "container"))
+            if job.remove_missing:
+                for absent in job.items.absent_from_container(source_id):
+                    _remove(job, absent, "missing", tally)
+        case Checkpoint(cursor):
+            job.items.advance(cursor)
+        case Complete():
+            if job.remove_missing:
+                for absent in job.items.absent():
+                    _remove(job, absent, "missing", tally)
+
+
+def _apply_result(job: Job, raw: RawDocument, result: Result, tally: Tally) -> None:
+    if isinstance(result, Prepared):
+        change = job.judge.admit(result.document, result.signature)
+        tally.counts[change.outcome] += 1
+        if change.kind:
+            tally.counts[change.kind] += 1
+        job.judge.quarantine.release(job.source, raw.source_id)
+        _remember(job, raw, "document")
+    elif isinstance(result, Rejected):
+        # The document is what it is now, and that is nothing for the corpus.
+        _quarantine(job, raw, result, tally)
+        _withdraw(job, raw.source_id, "rejected", tally)
+    elif result is not None:
+        # A casualty says nothing of the document: what the corpus holds of it stays.
+        _quarantine(job, raw, Rejected("extract", result.reason, result.detail), tally)
+
+
+def _apply_failed(job: Job, failed: Failed, tally: Tally) -> None:
+    known = failed.fingerprint and failed.fingerprint == job.items.fingerprint(failed.source_id)
+    if known:
+        job.items.unchanged(failed.source_id, failed.fingerprint)
+        tally.counts["unchanged"] += 1
+        return
+    raw = RawDocument(
+        failed.source_id,
+        failed.raw,
+        "application/octet-stream",
+        fingerprint=failed.fingerprint,
+        container=failed.container,
+    )
+    _quarantine(job, raw, Rejected("read", failed.reason, failed.detail), tally)
+
+
+def _quarantine(job: Job, raw: RawDocument, why: Rejected, tally: Tally) -> None:
+    entry = Quarantined(
+        job.source, raw.source_id, why.stage, why.reason, why.detail, len(raw.content), job.now()
+    )
+    job.judge.quarantine.put(entry, raw, job.judge.run)
+    tally.counts["quarantined"] += 1
+    tally.reasons[why.reason] += 1
+    _remember(job, raw, "quarantined")
+
+
+def _remember(job: Job, raw: RawDocument, outcome: Outcome) -> None:
+    job.items.remember(Item(raw.source_id, raw.container, raw.fingerprint, outcome))
+
+
+def _remove(job: Job, source_id: str, reason: str, tally: Tally) -> None:
+    """Take an item out for good: document, quarantine and what was remembered of it."""
+    _withdraw(job, source_id, reason, tally)
+    job.judge.quarantine.release(job.source, source_id)
+    job.items.forget(source_id)
+
+
+def _withdraw(job: Job, source_id: str, reason: str, tally: Tally) -> None:
+    if job.judge.withdraw(document_id(job.source, source_id), reason):
+        tally.counts["removed"] += 1

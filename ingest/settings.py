@@ -1,0 +1,342 @@
+"""The settings: the only place that reads settings files and environment variables.
+
+Command line > environment (``INGEST_…``) > file > default.  Everything that is
+unknown or wrong is reported at once, each with its key and what was expected.
+What comes out is frozen and passed on; nothing else looks at files or environment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from ingest.errors import SettingsError
+from ingest.read import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+PREFIX = "INGEST_"
+DEFAULT_FILE = Path("config/ingest.toml")
+
+Policy = Literal["drop", "link", "ignore"]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Dedup(_Table):
+    """``[dedup]``: what counts as a copy or the same story, and what becomes of it."""
+
+    exact: Policy = "drop"
+    """Same canonical text: drop, link or ignore."""
+    near: Policy = "drop"
+    """Copies and light edits: drop, link or ignore."""
+    story: Policy = "link"
+    """Other words, same event: drop, link or ignore."""
+    near_threshold: float = Field(default=0.8, ge=0.1, le=1.0)
+    """Exact Jaccard of word 5-grams from which two texts are near copies."""
+    near_recall: float = Field(default=0.995, ge=0.5, lt=1.0)
+    """Least probability that a pair at the threshold is found; chooses bands and rows."""
+    near_containment: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Also near where this share of the smaller text's 5-grams is in the other; 0: off."""
+    story_threshold: float | None = Field(default=None, gt=0.0, le=1.0)
+    """Similarity from which two texts tell the same story; the shipped value where unset."""
+    story_days: float | None = Field(default=None, gt=0.0)
+    """Days that the dates of one story may lie apart, where both have one."""
+    survivor: Literal["first", "priority", "longest"] = "first"
+    """Which copy stays."""
+
+
+class Corpus(_Table):
+    """``[corpus]``: the form of the published files."""
+
+    compression: Literal["none", "gzip", "zstd"] = "none"
+    """Compression of the shards."""
+    shard_bytes: int = Field(default=256 << 20, ge=1 << 10)
+    """A new shard is begun after this many bytes of JSON."""
+    shard_rows: int = Field(default=1_000_000, ge=1)
+    """A new shard is begun after this many lines."""
+    generations: int = Field(default=2, ge=1)
+    """How many complete snapshots are kept."""
+    history: int = Field(default=10_000, ge=1)
+    """How many sequence numbers the changes are kept for."""
+
+
+class Limits(_Table):
+    """``[limits]``: what one document may cost before it is quarantined."""
+
+    seconds: float = Field(default=10.0, gt=0.0)
+    """Wall seconds in a worker."""
+    memory: int = Field(default=2 << 30, ge=64 << 20)
+    """Resident bytes of its worker."""
+    item_bytes: int = Field(default=64 << 20, ge=1 << 10)
+    """Bytes of one item, after decompression."""
+    raw_bytes: int = Field(default=1 << 20, ge=0)
+    """Bytes of a quarantined item that are kept to try it again."""
+
+
+class Step(BaseModel):
+    """``[[step]]``: one filter or transform between normalising and signing."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+
+    use: str
+    """Name of the step (`ingest sources --available` lists them); other keys are its own."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The step's own keys."""
+        return dict(self.model_extra or {})
+
+
+class Source(BaseModel):
+    """``[[source]]``: one place that documents come from; other keys are its reader's."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+
+    name: Name
+    """Name of the source; part of the identity of its documents."""
+    reader: str = "files"
+    """Which reader reads it (`ingest sources --available` lists them)."""
+    schedule: str = ""
+    """When the daemon runs it: ``every 10m``, or five cron fields with day names."""
+    on_missing: Literal["keep", "remove"] = "keep"
+    """What becomes of documents that the source no longer lists."""
+    extract: Literal["auto", "plain", "html", "none"] = "auto"
+    """How main text is found; ``auto`` goes by the item's form."""
+    priority: int = 0
+    """With ``survivor = "priority"``, the copy of the larger number stays."""
+    step: tuple[Step, ...] = ()
+    """Steps of this source, after the common ones."""
+
+    @property
+    def reader_settings(self) -> dict[str, Any]:
+        """The reader's own keys."""
+        return dict(self.model_extra or {})
+
+    def make_reader(self) -> Any:
+        """The reader with its settings; raises `SettingsError` for an unknown reader."""
+        return registry.load(self.reader)(**self.reader_settings)
+
+
+def _unique_names(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    names = [source.name for source in sources]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two sources have the name {', '.join(twice)}")
+    return sources
+
+
+def _whole_core(value: object) -> object:
+    return (os.cpu_count() or 1) if value == "auto" else value
+
+
+class Settings(_Table):
+    """All settings of one service.  ``base`` is what relative paths are relative to."""
+
+    base: Path = Field(default_factory=Path.cwd, exclude=True)
+    """The project's folder: the parent of ``config/``."""
+    store: Path = Path("store")
+    """Folder of the state and the corpus."""
+    workers: Annotated[int, BeforeValidator(_whole_core)] = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=0, le=512
+    )
+    """Worker processes, by default one per core; 0 works in the main process."""
+    dedup: Dedup = Dedup()
+    corpus: Corpus = Corpus()
+    limits: Limits = Limits()
+    step: tuple[Step, ...] = ()
+    source: Annotated[tuple[Source, ...], AfterValidator(_unique_names)] = ()
+
+    @model_validator(mode="after")
+    def _resolve(self) -> Settings:
+        object.__setattr__(self, "store", (self.base / self.store.expanduser()).absolute())
+        return self
+
+    def source_named(self, name: str) -> Source:
+        """The source of that name; raises `SettingsError` with a suggestion."""
+        for source in self.source:
+            if source.name == name:
+                return source
+        names = [source.name for source in self.source]
+        raise SettingsError(
+            f"there is no source {name!r}{_suggest(name, names)}",
+            hint=f"Known sources: {', '.join(names) or 'none'}.",
+        )
+
+
+# --- loading --------------------------------------------------------------------------
+
+
+def load(
+    path: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Read ``path`` (by default ``config/ingest.toml`` here), environment and overrides.
+
+    Raises `SettingsError` that lists everything that is wrong.
+    """
+    explicit = path is not None or environment.get(f"{PREFIX}CONFIG")
+    file = path or Path(environment.get(f"{PREFIX}CONFIG") or DEFAULT_FILE)
+    if not file.is_file():
+        if not explicit:
+            raise SettingsError(
+                f"{file}: there is no settings file here",
+                hint="Run in a project folder, name one with --config, or give inputs:"
+                " `ingest run FILE…`. `ingest init DIR` makes a project.",
+            )
+        raise SettingsError(f"{file}: no such settings file", hint="See --config.")
+    table = _parse(file)
+    base = file.absolute().parent
+    return build(
+        _merged(table, _from_environment(environment), overrides or {}),
+        base=base.parent if base.name == "config" else base,
+        origin=str(file),
+    )
+
+
+def has_file(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a settings file is there, or is named, without any being asked for."""
+    return bool(environment.get(f"{PREFIX}CONFIG")) or DEFAULT_FILE.is_file()
+
+
+def from_defaults(
+    overrides: Mapping[str, Any], environment: Mapping[str, str] = os.environ
+) -> Settings:
+    """Settings without a file: defaults, environment and overrides, relative to this folder."""
+    return build(_merged(_from_environment(environment), overrides), base=Path.cwd())
+
+
+def build(values: Mapping[str, Any], *, base: Path, origin: str = "settings") -> Settings:
+    """Validate a table of settings, readers' and steps' own keys too.
+
+    Raises `SettingsError` with one line for every key that is unknown or wrong.
+    """
+    problems: list[str] = []
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate({**values, "base": base})
+    except ValidationError as error:
+        problems += _explain(error, Settings)
+    problems += _check_readers(values.get("source", ()))
+    if problems or settings is None:
+        lines = "\n  ".join(problems)
+        raise SettingsError(
+            f"{origin}: {len(problems)} setting{'s' * (len(problems) != 1)} cannot be used:\n"
+            f"  {lines}",
+            hint="docs/settings.md lists every key; `ingest check` tries them without a run.",
+        )
+    return settings
+
+
+def _parse(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file}: this is not valid TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file}: this is not UTF-8 text: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """``INGEST_STORE=/x``, ``INGEST_DEDUP__NEAR=link``: two underscores part table and key."""
+    values: dict[str, Any] = {}
+    known = set(Settings.model_fields) - {"base", "source", "step"}
+    for name, value in environment.items():
+        if not name.startswith(PREFIX):
+            continue
+        first, *rest = name.removeprefix(PREFIX).lower().split("__")
+        if first in known and len(rest) == (1 if first in _TABLES else 0):
+            table = values.setdefault(first, {}) if rest else values
+            table[rest[0] if rest else first] = value
+    return values
+
+
+_TABLES = frozenset({"dedup", "corpus", "limits"})
+
+
+def _merged(*tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Later tables win, key by key; None never wins."""
+    merged: dict[str, Any] = {}
+    for table in tables:
+        for key, value in table.items():
+            if isinstance(value, dict) and isinstance(merged.get(key), dict):
+                merged[key] = _merged(merged[key], value)
+            elif value is not None:
+                merged[key] = value
+    return merged
+
+
+# --- saying what is wrong -------------------------------------------------------------
+
+
+def _check_readers(sources: object) -> Iterable[str]:
+    """Problems of the keys that belong to each source's reader."""
+    if not isinstance(sources, list | tuple):
+        return
+    for number, table in enumerate(sources):
+        if not isinstance(table, dict) or not isinstance(table.get("name", ""), str):
+            continue
+        where = f"source.{number} ({table.get('name', 'without a name')})"
+        try:
+            reader = registry.load(str(table.get("reader", "files")))
+        except SettingsError as error:
+            yield f"{where}: {error}"
+            continue
+        own = {key: value for key, value in table.items() if key not in Source.model_fields}
+        try:
+            reader(**own)
+        except ValidationError as error:
+            known = [*Source.model_fields, *getattr(reader, "model_fields", ())]
+            yield from (f"{where}: {line}" for line in _explain(error, reader, known))
+
+
+def _explain(
+    error: ValidationError, model: type[BaseModel], known: list[str] | None = None
+) -> Iterable[str]:
+    for problem in error.errors(include_url=False):
+        where = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            names = known or list(_model_at(model, problem["loc"][:-1]).model_fields)
+            yield f"{where}: unknown key{_suggest(str(problem['loc'][-1]), names)}"
+        elif problem["type"] == "missing":
+            yield f"{where}: this key is required"
+        else:
+            given = "" if isinstance(problem["input"], dict) else f", not {problem['input']!r}"
+            message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+            yield f"{where or 'settings'}: {message}{given}"
+
+
+def _model_at(model: type[BaseModel], path: Iterable[int | str]) -> type[BaseModel]:
+    """The model that a path of keys leads to, as far as it leads."""
+    for key in path:
+        field = model.model_fields.get(str(key))
+        if field is None or not isinstance(field.annotation, type):
+            continue
+        if issubclass(field.annotation, BaseModel):
+            model = field.annotation
+    return model
+
+
+def _suggest(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,214 @@
+"""From settings to the parts of a run: sources, recipes, rules, index, engine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingest.dedup.bands import Bands, choose
+from ingest.dedup.decide import Rules
+from ingest.dedup.signatures import Signer
+from ingest.dedup.story import StoryRule
+from ingest.documents import Complete, RawDocument
+from ingest.engine.base import Limits
+from ingest.errors import SettingsError, UsageError
+from ingest.judge import Judge
+from ingest.memory import Neighbours
+from ingest.read import registry
+from ingest.recipe import Recipe
+from ingest.settings import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from ingest.catalog.items import Items
+    from ingest.catalog.store import Store
+    from ingest.documents import JSON, Event
+    from ingest.engine.base import Engine
+    from ingest.read.base import Reader
+    from ingest.settings import Dedup, Settings
+
+COMMAND_LINE = "cli"
+"""Name of the source that inputs on the command line belong to, unless --name says another."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What a reader may ask of its run (`read.base.Context`)."""
+
+    source: str
+    base: Path
+    max_bytes: int
+    items: Items
+    full: bool
+    clock: Callable[[], datetime]
+    stop: Callable[[], bool]
+
+    def fingerprint(self, source_id: str) -> str:
+        """What was remembered of an item; ``""`` where it must be read."""
+        return "" if self.full else self.items.fingerprint(source_id)
+
+    def now(self) -> datetime:
+        """The run's time."""
+        return self.clock()
+
+    def cancelled(self) -> bool:
+        """Whether the run is being stopped."""
+        return self.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One source of a run, with its readers (several only for inputs of several forms)."""
+
+    source: Source
+    readers: tuple[Reader, ...]
+
+    def read(self, cursor: JSON, context: RunContext, limit: int) -> Iterator[Event]:
+        """What the source holds; after ``limit`` documents (0: none) it is left as it is."""
+        documents = 0
+        for reader in self.readers:
+            for event in reader.read(cursor, context):
+                if isinstance(event, Complete) and len(self.readers) > 1:
+                    continue
+                documents += isinstance(event, RawDocument)
+                yield event
+                if limit and documents >= limit:
+                    return
+
+
+# --- sources --------------------------------------------------------------------------
+
+
+def sources_of(
+    settings: Settings, inputs: Sequence[str], *, name: str, only: Sequence[str]
+) -> list[Part]:
+    """The parts of a run: of ``inputs`` where there are any, else of the settings.
+
+    Raises `UsageError` where there is nothing to run or an input is missing.
+    """
+    if inputs:
+        if only:
+            raise UsageError("--source chooses among configured sources; inputs are not among them")
+        return [_part_of_inputs(inputs, name)]
+    sources = [settings.source_named(one) for one in only] or list(settings.source)
+    if not sources:
+        raise SettingsError(
+            "the settings name no [[source]]",
+            hint="Add one to the settings file, or name inputs: `ingest run FILE…`.",
+        )
+    return [Part(source, (source.make_reader(),)) for source in sources]
+
+
+def _part_of_inputs(inputs: Sequence[str], name: str) -> Part:
+    """Inputs grouped by the reader that fits their form, in the order given."""
+    groups: dict[str, list[str]] = {}
+    for given in inputs:
+        groups.setdefault(registry.for_input(given), []).append(given)
+    readers = [_input_reader(kind, paths, named=bool(name)) for kind, paths in groups.items()]
+    kind = next(iter(groups)) if len(groups) == 1 else "several"
+    return Part(Source(name=name or COMMAND_LINE, reader=kind), tuple(readers))
+
+
+def _input_reader(kind: str, inputs: list[str], *, named: bool) -> Any:
+    reader = registry.load(kind)
+    if kind == "files":
+        _check_paths(inputs)
+        paths = tuple(given if "://" in given else os.path.abspath(given) for given in inputs)  # noqa: PTH100 - globs are no paths
+        return reader(path=paths, ids="relative" if named else "absolute")
+    return reader.for_inputs(inputs) if hasattr(reader, "for_inputs") else reader()
+
+
+def _check_paths(inputs: list[str]) -> None:
+    missing = [
+        given
+        for given in inputs
+        if "://" not in given and not any(mark in given for mark in "*?[") and not Path(given).exists()
+    ]
+    if missing:
+        names = ", ".join(repr(given) for given in missing)
+        raise UsageError(f"no such file or folder: {names}", hint="Check the path; globs may be quoted.")
+
+
+# --- stages ---------------------------------------------------------------------------
+
+
+def make_recipe(settings: Settings, source: Source) -> Recipe:
+    """How the documents of one source are prepared."""
+    from ingest.extract import ExtractOptions  # noqa: PLC0415 - not needed to decide or publish
+    from ingest.normalise import NormaliseOptions  # noqa: PLC0415 - as above
+
+    steps = (*settings.step, *source.step)
+    return Recipe(
+        source=source.name,
+        extract=ExtractOptions(mode=source.extract),
+        normalise=NormaliseOptions(),
+        steps=tuple((step.use, step.options) for step in steps),
+        signer=make_signer(settings),
+    )
+
+
+def make_signer(settings: Settings) -> Signer:
+    """What signs; compiled code is kept under the store."""
+    return Signer(cache=str(settings.store / "cache"))
+
+
+def make_rules(dedup: Dedup) -> Rules:
+    """What decides."""
+    stories = StoryRule()
+    if dedup.story_threshold is not None or dedup.story_days is not None:
+        stories = StoryRule(
+            threshold=dedup.story_threshold or stories.threshold,
+            window_days=dedup.story_days or stories.window_days,
+        )
+    return Rules(
+        exact=dedup.exact,
+        near=dedup.near,
+        story=dedup.story,
+        near_threshold=dedup.near_threshold,
+        near_containment=dedup.near_containment,
+        survivor=dedup.survivor,
+        stories=stories,
+    )
+
+
+def make_bands(settings: Settings) -> Bands:
+    """Bands and rows of the near index."""
+    dedup = settings.dedup
+    return choose(dedup.near_threshold, dedup.near_recall, make_signer(settings).permutations)
+
+
+def rules_version(settings: Settings) -> str:
+    """All that decisions depend on beside the documents; a store keeps to one."""
+    priorities = {source.name: source.priority for source in settings.source if source.priority}
+    ranked = settings.dedup.survivor == "priority"
+    dedup = " ".join(f"{key}={value}" for key, value in settings.dedup.model_dump().items())
+    return f"{make_signer(settings).version} {dedup}" + (f" {priorities}" if ranked else "")
+
+
+def make_judge(store: Store, settings: Settings, run: int, added: str) -> Judge:
+    """The deciding stage over an open store."""
+    neighbours = Neighbours(store, make_bands(settings))
+    return Judge(
+        store,
+        make_rules(settings.dedup),
+        neighbours,
+        run=run,
+        added=added,
+        priorities={source.name: source.priority for source in settings.source},
+    )
+
+
+def make_engine(settings: Settings) -> Engine:
+    """Where documents are prepared: worker processes, or here where there are none."""
+    limits = Limits(seconds=settings.limits.seconds, memory=settings.limits.memory)
+    if settings.workers == 0:
+        from ingest.engine.inline import Inline  # noqa: PLC0415 - one of two
+
+        return Inline()
+    from ingest.engine.processes import Processes  # noqa: PLC0415 - one of two
+
+    return Processes(workers=settings.workers, limits=limits)

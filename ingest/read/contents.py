@@ -9,23 +9,18 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import tempfile
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from ingest.documents import Event, RawDocument, Unchanged
 from ingest.read import records, streams
 from ingest.read.forms import MEDIA_TYPES, Format
-from ingest.read.records import Fields, Records
-from ingest.read.streams import Budget, ReadError
+from ingest.read.streams import ReadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ingest.read.base import Context
-    from ingest.read.walk import Selection
+    from ingest.read.blob import Blob, Job
 
-_SPOOL = 32 << 20
 _TELLING = 4096  # as many bytes of a file are looked at to tell text from what is none
 _MOST_ZEROS = 0.05  # of the first bytes, in even places and in odd places
 _UTF32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
@@ -40,64 +35,6 @@ _NO_TEXT = (
     (b"SQLite format 3\0", "an SQLite database"),
     (b"PAR1", "a Parquet file"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What holds for all files of one source in one run."""
-
-    context: Context
-    fields: Fields
-    selection: Selection
-    tag: str
-    format: Format | None = None
-    encoding: str = ""
-    delimiter: str = ""
-    records: str = ""
-    max_unpacked: int = 64 << 30
-    max_ratio: int = 500
-
-    def budget(self, packed: int) -> Budget:
-        """What may come out of a file of ``packed`` bytes."""
-        return Budget(packed, self.max_unpacked, self.max_ratio)
-
-
-@dataclass(slots=True)
-class Blob:
-    """One open file or archive member, at its start.
-
-    ``name`` is its source_id, ``container`` that of the file on disk; ``depth`` counts
-    the archives around it.
-    """
-
-    name: str
-    container: str
-    format: Format
-    packing: str
-    file: BinaryIO
-    budget: Budget
-    depth: int = 0
-
-    def unpacked(self) -> Iterator[bytes]:
-        """Its bytes in chunks, decompressed."""
-        return streams.chunks(self.file, self.packing, self.budget)
-
-    def seekable(self) -> BinaryIO:
-        """Its bytes as a file to move about in; over 32 MiB in an unnamed temporary file."""
-        packed = self.packing or streams.compression(self.file.read(6))
-        if self.file.seekable():
-            self.file.seek(0)
-            if not packed:
-                return self.file
-        spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115  # freed with the blob
-        for chunk in self.unpacked():
-            spool.write(chunk)
-        spool.seek(0)
-        return spool  # type: ignore[return-value]  # is a BinaryIO in all but name
-
-    def records(self, job: Job) -> Records:
-        """Where its records get their ids."""
-        return Records(self.name, self.container, job.tag, job.fields, job.context)
 
 
 def events(blob: Blob, job: Job) -> Iterator[Event]:
@@ -147,10 +84,40 @@ def _jsonl(blob: Blob, job: Job) -> Iterator[Event]:
     return records.rows(lines, blob.records(job), job.context)
 
 
+def _json(blob: Blob, job: Job) -> Iterator[Event]:
+    from ingest.read import jsonfile  # noqa: PLC0415  # each format is loaded when met
+
+    return jsonfile.read(blob, job)
+
+
+def _table(blob: Blob, job: Job) -> Iterator[Event]:
+    from ingest.read import tables  # noqa: PLC0415  # as above
+
+    return tables.read(blob, job)
+
+
+def _parquet(blob: Blob, job: Job) -> Iterator[Event]:
+    from ingest.read import parquet  # noqa: PLC0415  # as above
+
+    return parquet.read(blob, job)
+
+
+def _archive(blob: Blob, job: Job) -> Iterator[Event]:
+    from ingest.read import archives  # noqa: PLC0415  # as above
+
+    return archives.read(blob, job, events)
+
+
 _READ: dict[Format, Callable[[Blob, Job], Iterator[Event]]] = {
     "text": _document,
     "markdown": _document,
     "html": _document,
     "xhtml": _document,
     "jsonl": _jsonl,
+    "json": _json,
+    "csv": _table,
+    "tsv": _table,
+    "parquet": _parquet,
+    "zip": _archive,
+    "tar": _archive,
 }

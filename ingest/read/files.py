@@ -12,21 +12,21 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
-from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 from pydantic import Field, field_validator
 
 from ingest.documents import Complete
 from ingest.errors import SourceError
+from ingest.read import remote
 from ingest.read.base import ReaderSettings
-from ingest.read.contents import Job
+from ingest.read.blob import Job
 from ingest.read.forms import Format  # noqa: TC001  # pydantic reads the annotation
 from ingest.read.onefile import changed_or_not, failed_place
 from ingest.read.records import Fields
 from ingest.read.walk import (
-    Found,
     Glob,
     Selection,
     Trouble,
@@ -70,6 +70,8 @@ class Files(ReaderSettings):
     """Read files and folders whose name begins with a dot, too."""
     follow_links: bool = True
     """Follow symbolic links."""
+    storage_options: dict[str, Any] = Field(default={}, repr=False)
+    """Options for the store behind an fsspec address; best left to its own configuration."""
     max_unpacked: int = Field(default=64 << 30, gt=0)
     """The most bytes that may come out of one compressed file or archive."""
     max_ratio: int = Field(default=500, gt=1)
@@ -95,7 +97,10 @@ class Files(ReaderSettings):
     def check(self, context: Context) -> None:
         """Raise `SourceError` where a path does not exist or cannot be listed."""
         for place in self._places(context):
-            _check(place, context.source)
+            if remote.is_address(place):
+                remote.check(place, self.storage_options)
+            else:
+                _check(place, context.source)
 
     def read(self, cursor: JSON, context: Context) -> Iterator[Event]:
         """Yield every file in order of path; ``cursor`` is not used, fingerprints serve."""
@@ -116,14 +121,30 @@ class Files(ReaderSettings):
 
     def _places(self, context: Context) -> list[str]:
         paths = (self.path,) if isinstance(self.path, str) else self.path
-        return [os.path.join(context.base, os.path.expanduser(path)) for path in paths]  # noqa: PTH111, PTH118  # pathlib would take "//" and "/." out of a pattern
+        return [path if remote.is_address(path) else _on_disk(path, context) for path in paths]
 
     def _named(self, context: Context) -> Iterator[tuple[Seen, str]]:
-        """Every place with its source_id."""
-        for place in self._places(context):
-            root, places = _below(place, self._selection())
-            for found in places:
-                yield found, found.name if self.ids == "relative" else _absolute(root, found)
+        """Every place with its source_id, each id once."""
+        places = self._places(context)
+        names = _Names(alone=len(places) == 1)
+        for place in places:
+            root, found = self._below(place)
+            prefix = "" if self.ids == "relative" else _folder_name(root)
+            for each in found:
+                yield from names.of(each, prefix + each.name)
+
+    def _below(self, place: str) -> tuple[str, Iterator[Seen]]:
+        """The root of a place, and what is found below it."""
+        selection = self._selection()
+        if remote.is_address(place):
+            return remote.listed(place, self.storage_options, selection)
+        if is_glob(place):
+            root, pattern = split_glob(place)
+            return root, walk(root, replace(selection, glob=Glob(pattern)))
+        if os.path.isdir(place):  # noqa: PTH112  # see walk.py
+            return place, walk(place, selection)
+        parent, name = os.path.split(os.path.realpath(place) if self.ids == "absolute" else place)
+        return parent, iter((one(place, readable(name)),))
 
     def _selection(self) -> Selection:
         return Selection(self.include, self.exclude, self.hidden, self.follow_links)
@@ -170,16 +191,37 @@ def _check(place: str, source: str) -> None:
         raise SourceError(message, hint=hint) from error
 
 
-def _below(place: str, selection: Selection) -> tuple[str, Iterator[Seen]]:
-    """The root of a place, and what is found below it."""
-    if is_glob(place):
-        root, pattern = split_glob(place)
-        return root, walk(root, replace(selection, glob=Glob(pattern)))
-    if os.path.isdir(place):  # noqa: PTH112  # see walk.py
-        return place, walk(place, selection)
-    parent, name = os.path.split(place)
-    return parent, iter((one(place, readable(name)),))
+def _on_disk(path: str, context: Context) -> str:
+    joined = os.path.join(context.base, os.path.expanduser(path))  # noqa: PTH111, PTH118  # pathlib would take "//" and "/." out of a pattern
+    return joined.rstrip("/") or "/"
 
 
-def _absolute(root: str, found: Found | Trouble) -> str:
-    return readable(os.path.join(os.path.realpath(root), os.path.relpath(found.path, root)))  # noqa: PTH118  # see walk.py
+def _folder_name(root: str) -> str:
+    if remote.is_address(root):
+        return root.rstrip("/") + "/"
+    return readable(os.path.realpath(root)).rstrip("/") + "/"
+
+
+@dataclass(slots=True)
+class _Names:
+    """Sees to it that no two files get one id, where a source has several paths.
+
+    A file that lies under two of the paths is read once.  Of two files whose paths
+    below their roots are the same the first is kept, the other is a `Trouble` under
+    its absolute path.
+    """
+
+    alone: bool
+    _taken: dict[str, str] = field(default_factory=dict)
+
+    def of(self, found: Seen, source_id: str) -> Iterator[tuple[Seen, str]]:
+        first = found.path if self.alone else self._taken.setdefault(source_id, found.path)
+        if first is found.path:
+            yield found, source_id
+        elif os.path.realpath(first) != os.path.realpath(found.path):
+            detail = (
+                f"{found.path} would be called {source_id!r} as {first} is, which is kept;"
+                " make two sources of the paths, or give the folder above both"
+            )
+            name = readable(os.path.abspath(found.path))  # noqa: PTH100  # see walk.py
+            yield Trouble(found.path, name, "duplicate id", detail, hides=False), name

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from typing import TYPE_CHECKING, BinaryIO
 
 from ingest.documents import ContainerRead, Event, Failed, RawDocument, Unchanged
-from ingest.read.contents import Blob, Job, content, events
+from ingest.read.blob import Blob, Job
+from ingest.read.contents import content, events
 from ingest.read.forms import MEDIA_TYPES, Form, form_of
 from ingest.read.streams import CHUNK, ReadError
 from ingest.read.walk import Found, Trouble, reason_of
@@ -21,15 +21,18 @@ from ingest.read.walk import Found, Trouble, reason_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ingest.read.disk import State
+
 # A file that changed this shortly before it was read may change again without its
 # time telling: file systems keep it in steps of up to 2 s (FAT).
 _RACY_NS = 2_000_000_000
+_RAW = 1 << 20  # a container that fails as a whole is kept as raw bytes up to this size
 
 
 def changed_or_not(found: Found, source_id: str, job: Job) -> Iterator[Event]:
     """The events of one file."""
     known = job.context.fingerprint(source_id)
-    if known and known.startswith(f"{job.tag}{found.size}:{found.mtime_ns}:"):
+    if known and known.startswith(f"{job.tag}{found.size}:{found.mark}:"):
         yield Unchanged(source_id, known)
         return
     form = _form(found, job)
@@ -58,8 +61,8 @@ def _document(found: Found, source_id: str, form: Form, known: str, job: Job) ->
     """The event of a file that is one document."""
     fingerprint, packed = "", b""
     try:
-        packed, status = _settled(found, job.context.max_bytes)
-        fingerprint = _fingerprint(status, hashlib.sha256(packed).hexdigest(), job)
+        packed, state = _settled(found, job.context.max_bytes)
+        fingerprint = _fingerprint(state, hashlib.sha256(packed).hexdigest(), job)
         if _same_content(known, fingerprint, job):
             return Unchanged(source_id, fingerprint)
         blob = Blob(
@@ -78,61 +81,73 @@ def _document(found: Found, source_id: str, form: Form, known: str, job: Job) ->
     return RawDocument(source_id, data, media_type=media_type, fingerprint=fingerprint)
 
 
-def _settled(found: Found, limit: int) -> tuple[bytes, os.stat_result]:
-    """All bytes of a file that did not change in the meantime, and its stat."""
+def _settled(found: Found, limit: int) -> tuple[bytes, State]:
+    """All bytes of a file that did not change in the meantime, and its state."""
     for _ in range(2):
-        with open(found.path, "rb", buffering=0) as file:  # noqa: PTH123  # see walk.py
-            before = os.fstat(file.fileno())
-            data = file.read(min(before.st_size, limit) + 1) if before.st_size <= limit else b""
-            after = os.fstat(file.fileno())
-        if before.st_size > limit:
-            detail = f"{found.path} has {before.st_size:,} bytes (max_bytes = {limit:,})"
-            raise ReadError("too large", detail)
-        if _state(before) == _state(after) and len(data) == after.st_size:
-            return data, after
+        with found.disk.open(found.path) as file:
+            before = found.disk.state(found.path, file)
+            if before.size > limit:
+                detail = f"{found.path} has {before.size:,} bytes (max_bytes = {limit:,})"
+                raise ReadError("too large", detail)
+            data = file.read(before.size + 1)
+            if before == found.disk.state(found.path, file) and len(data) == before.size:
+                return data, before
     raise _changed(found)
 
 
 def _container(found: Found, source_id: str, form: Form, known: str, job: Job) -> Iterator[Event]:
-    """The events of a file that holds many documents; the file is hashed first, then read."""
-    fingerprint = ""
+    """The events of a file that holds many documents."""
     try:
-        with open(found.path, "rb") as file:  # noqa: PTH123  # see walk.py
-            status = os.fstat(file.fileno())
-            digest = _digest(file, job)
-            if job.context.cancelled():
-                return
-            fingerprint = _fingerprint(status, digest, job)
-            if _same_content(known, fingerprint, job):
-                yield Unchanged(source_id, fingerprint)
-                return
-            file.seek(0)
-            yield from _contents(file, status, source_id, form, job)
-            if _state(status) != _state(os.fstat(file.fileno())):
-                yield _failed(source_id, _changed(found), "", known, container=source_id)
-                return
-    except ReadError as error:
-        yield _failed(source_id, error, fingerprint, known, container=source_id)
-        return
+        with found.disk.open(found.path) as file:
+            yield from _opened(file, found, source_id, form, known, job)
     except OSError as error:
-        told, mark = _refused(error, found), job.tag + reason_of(error)
-        yield _failed(source_id, told, mark, known, container=source_id)
+        mark = job.tag + reason_of(error)
+        yield _failed(source_id, _refused(error, found), mark, known, container=source_id)
+
+
+def _opened(
+    file: BinaryIO, found: Found, source_id: str, form: Form, known: str, job: Job
+) -> Iterator[Event]:
+    """The file is hashed first, in one pass, then read; `ContainerRead` if all of it could be."""
+    state = found.disk.state(found.path, file)
+    digest = _digest(file, job)
+    if job.context.cancelled():
         return
-    if not job.context.cancelled():
+    fingerprint = _fingerprint(state, digest, job)
+    if _same_content(known, fingerprint, job):
+        yield Unchanged(source_id, fingerprint)
+        return
+    blob = _blob(file, state, source_id, form, job)
+    blob.fingerprint = fingerprint
+    try:
+        yield from _contents(blob, job)
+    except ReadError as error:
+        raw = _start(file) if state.size <= _RAW else b""
+        yield _failed(source_id, error, fingerprint, known, raw=raw, container=source_id)
+        return
+    if state != found.disk.state(found.path, file):
+        yield _failed(source_id, _changed(found), "", known, container=source_id)
+    elif not (blob.single or job.context.cancelled()):
         yield ContainerRead(source_id, fingerprint)
 
 
-def _contents(
-    file: BinaryIO, status: os.stat_result, source_id: str, form: Form, job: Job
-) -> Iterator[Event]:
-    if not status.st_size:
-        # The file's documents are gone with it, so its ContainerRead still follows.
-        yield Failed(source_id, "empty", detail="it holds no bytes", container=source_id)
-        return
-    budget = job.budget(status.st_size)
-    yield from events(
-        Blob(source_id, source_id, form.format or "text", form.packing, file, budget), job
-    )
+def _blob(file: BinaryIO, state: State, source_id: str, form: Form, job: Job) -> Blob:
+    file.seek(0)
+    budget = job.budget(state.size)
+    return Blob(source_id, source_id, form.format or "text", form.packing, file, budget)
+
+
+def _contents(blob: Blob, job: Job) -> Iterator[Event]:
+    if blob.budget.packed:
+        yield from events(blob, job)
+    else:
+        # Its documents went with its bytes, so that its ContainerRead follows all the same.
+        yield Failed(blob.name, "empty", detail="it holds no bytes", container=blob.name)
+
+
+def _start(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read(_RAW)
 
 
 def _digest(file: BinaryIO, job: Job) -> str:
@@ -142,14 +157,10 @@ def _digest(file: BinaryIO, job: Job) -> str:
     return machine.hexdigest()
 
 
-def _state(status: os.stat_result) -> tuple[int, int]:
-    return status.st_size, status.st_mtime_ns
-
-
-def _fingerprint(status: os.stat_result, digest: str, job: Job) -> str:
-    age = int(job.context.now().timestamp() * 1_000_000_000) - status.st_mtime_ns
-    time = status.st_mtime_ns if age > _RACY_NS else 0
-    return f"{job.tag}{status.st_size}:{time}:{digest}"
+def _fingerprint(state: State, digest: str, job: Job) -> str:
+    age = int(job.context.now().timestamp() * 1_000_000_000) - state.changed
+    mark = state.mark if state.mark and age > _RACY_NS else "?"
+    return f"{job.tag}{state.size}:{mark}:{digest}"
 
 
 def _same_content(known: str, fingerprint: str, job: Job) -> bool:

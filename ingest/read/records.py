@@ -18,10 +18,10 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from ingest.documents import Event, Failed, RawDocument, Unchanged
-from ingest.read.streams import Line, ReadError, line_digest
+from ingest.read.streams import Line, ReadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from ingest.read.base import Context
 
@@ -139,11 +139,23 @@ def take(record: dict[str, Any], names: Names) -> Any:
 
     A field whose whole name is the path comes before a nested one.
     """
-    for name in (names,) if isinstance(names, str) else names:
+    for name in names_of(names):
         value = _pop(record, name)
         if value is not None and value != "":
             return value
     return None
+
+
+def pick(value: Any, path: str) -> Any:
+    """What lies at a dotted path, else None."""
+    for key in path.split("."):
+        value = _step(value, key)
+    return value
+
+
+def names_of(names: Names) -> tuple[str, ...]:
+    """One name or several, as several."""
+    return (names,) if isinstance(names, str) else names
 
 
 def _pop(record: dict[str, Any], name: str) -> Any:
@@ -195,32 +207,52 @@ class Records:
         except ReadError as error:
             told = ReadError(error.reason, f"{where}: {error.detail}")
             return self.failed(line.digest, told, line.data)
-        return self.of(record, line.digest, where, lambda: line.data)
+        return self.of(record, line.digest, where, line.data)
 
-    def of(self, record: Any, digest: str, where: str, raw: Callable[[], bytes]) -> Event:
+    def of(self, record: Any, digest: str, where: str, raw: bytes) -> Event:
         """The event of one parsed record; the record is used up.
 
         ``digest`` is over the record as it was written, ``where`` says to a person
-        where in the file it stands, ``raw`` gives its bytes should it fail.
+        where in the file it stands, ``raw`` is its bytes, kept should it fail.
         """
         try:
             content, html = self._content(record)
             source_id = self._unique(_key(take(record, self.fields.id)), digest)
         except ReadError as error:
-            return self.failed(digest, ReadError(error.reason, f"{where}: {error.detail}"), raw())
+            return self.failed(digest, ReadError(error.reason, f"{where}: {error.detail}"), raw)
         fingerprint = self.tag + digest
         if self.context.fingerprint(source_id) == fingerprint:
             return Unchanged(source_id, fingerprint)
+        return self._raw(source_id, record, (content, html), fingerprint, self.container)
+
+    def _raw(
+        self,
+        source_id: str,
+        record: dict[str, Any],
+        content: tuple[bytes, bool],
+        fingerprint: str,
+        container: str,
+    ) -> RawDocument:
+        data, html = content
         return RawDocument(
             source_id,
-            content,
+            data,
             media_type=_HTML if html else _TEXT,
             url=as_string(take(record, self.fields.url)),
             metadata=self._metadata(record),
             fingerprint=fingerprint,
-            container=self.container,
+            container=container,
             clean=not html,
         )
+
+    def document(self, record: Any, fingerprint: str) -> Event:
+        """The event of a file that is one record; its id is the file's."""
+        content, html = self._content(record)
+        take(record, self.fields.id)
+        if self.context.fingerprint(self.name) == fingerprint:
+            return Unchanged(self.name, fingerprint)
+        container = "" if self.container == self.name else self.container
+        return self._raw(self.name, record, (content, html), fingerprint, container)
 
     def failed(self, digest: str, error: ReadError, raw: bytes = b"") -> Event:
         """A record that cannot be used, named by its hash; `Unchanged` if it was so before."""
@@ -299,12 +331,12 @@ def rows(source: Iterator[Line], records: Records, context: Context) -> Iterator
         yield records.of_line(line)
 
 
-def digest_of(record: Any) -> str:
-    """The hash of a record that has no line of its own: over its JSON with sorted keys."""
+def canonical(record: Any) -> bytes:
+    """A record that has no line of its own, as JSON with sorted keys: what its hash is over."""
     try:
-        return line_digest(orjson.dumps(record, option=orjson.OPT_SORT_KEYS))
+        return orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
     except TypeError:
-        return line_digest(json.dumps(record, sort_keys=True, default=str).encode())
+        return json.dumps(record, sort_keys=True, default=str).encode()
 
 
 def _prose(value: Any) -> str:
@@ -340,4 +372,4 @@ def _kind(value: Any) -> str:
 
 
 def _listed(names: Names) -> str:
-    return " or ".join(repr(n) for n in ((names,) if isinstance(names, str) else names))
+    return " or ".join(repr(name) for name in names_of(names))

@@ -55,14 +55,17 @@ class Budget:
     ratio: int
     floor: int = 16 << 20
     spent: int = 0
+    exhausted: bool = False
 
     def spend(self, count: int) -> None:
         """Count ``count`` more bytes; `ReadError` once the file has used up its budget."""
         self.spent += count
         if self.spent > self.most:
+            self.exhausted = True
             detail = f"more than max_unpacked = {self.most:,} bytes came out of it"
             raise ReadError("too large", detail)
         if self.spent > self.floor and self.spent > self.ratio * max(self.packed, 1):
+            self.exhausted = True
             detail = (
                 f"{self.packed:,} bytes had unpacked to {self.spent:,} when reading stopped"
                 f" (max_ratio = {self.ratio})"
@@ -281,11 +284,12 @@ def line_digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-def lines(source: Iterator[bytes], limit: int) -> Iterator[Line]:
-    """Lines that hold more than white space, numbered from 1, in constant memory.
+def lines(source: Iterator[bytes], limit: int, *, bare: bool = False) -> Iterator[Line]:
+    """Lines that hold more than white space, without it at their ends, numbered from 1.
 
-    Ends are LF or CR LF.  A line of more than ``limit`` bytes comes with empty
-    ``data``; its digest is over all of it all the same.
+    Lines end in LF or CR LF.  With ``bare`` they come as they are, without LF alone.
+    Memory is constant: a line of more than ``limit`` bytes comes with empty ``data``,
+    though its digest is over all of it.
     """
     number = 1
     pending = _Pending(limit)
@@ -294,23 +298,25 @@ def lines(source: Iterator[bytes], limit: int) -> Iterator[Line]:
         pending.add(first)
         if not others:
             continue
-        if (line := pending.line(number)) is not None:
+        if (line := pending.line(number, bare=bare)) is not None:
             yield line
         number += 1
         for piece in others[:-1]:
-            if (line := _line(number, piece, limit)) is not None:
+            if (line := _line(number, piece, limit, bare=bare)) is not None:
                 yield line
             number += 1
         pending = _Pending(limit)
         pending.add(others[-1])
-    if (line := pending.line(number)) is not None:
+    if (line := pending.line(number, bare=bare)) is not None and line.size:
         yield line
 
 
-def _line(number: int, data: bytes, limit: int) -> Line | None:
-    bare = data.strip()
-    kept = bare if len(bare) <= limit else b""
-    return Line(number, kept, len(bare), line_digest(bare)) if bare else None
+def _line(number: int, data: bytes, limit: int, *, bare: bool) -> Line | None:
+    if bare:  # made of several, a row has a digest of its own
+        return Line(number, data if len(data) <= limit else b"", len(data), "")
+    inside = data.strip()
+    kept = inside if len(inside) <= limit else b""
+    return Line(number, kept, len(inside), line_digest(inside)) if inside else None
 
 
 class _Pending:
@@ -335,10 +341,10 @@ class _Pending:
         else:
             self.pieces.append(piece)
 
-    def line(self, number: int) -> Line | None:
+    def line(self, number: int, *, bare: bool) -> Line | None:
         if self.digest is not None:
             return Line(number, b"", self.size, self.digest.hexdigest()[:32])
-        return _line(number, b"".join(self.pieces), self.limit)
+        return _line(number, b"".join(self.pieces), self.limit, bare=bare)
 
 
 class ChunkFile(io.RawIOBase):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
+from ingest.read.disk import LOCAL, Disk
 from ingest.read.forms import form_of
 
 if TYPE_CHECKING:
@@ -25,12 +26,13 @@ _ENDING = re.compile(r"\.[^*?\[\]./]+\Z")
 
 @dataclass(slots=True)
 class Found:
-    """A regular file: its path for the operating system, the path below the root, and its stat."""
+    """A file: its path on ``disk``, the path below the root, and what `disk.State` is made of."""
 
     path: str
     name: str
     size: int
-    mtime_ns: int
+    mark: str
+    disk: Disk = LOCAL
 
 
 @dataclass(slots=True)
@@ -147,7 +149,12 @@ def _part(part: str) -> str:
 
 def is_glob(path: str) -> bool:
     """Whether the path is a pattern and no existing file is called so."""
-    return bool(_MAGIC.search(path)) and not os.path.lexists(path)
+    return is_pattern(path) and not os.path.lexists(path)
+
+
+def is_pattern(path: str) -> bool:
+    """Whether the path has a wildcard in it."""
+    return _MAGIC.search(path) is not None
 
 
 def split_glob(path: str) -> tuple[str, str]:
@@ -161,7 +168,11 @@ def split_glob(path: str) -> tuple[str, str]:
 
 def walk(root: str, selection: Selection) -> Iterator[Seen]:
     """Every wanted file below the folder ``root``, and every place that could not be looked at."""
-    status = os.stat(root)  # noqa: PTH116  # pathlib costs 3x in this module's loops
+    try:
+        status = os.stat(root)  # noqa: PTH116  # pathlib costs 3x in this module's loops
+    except OSError as error:
+        yield Trouble(root, ".", *_told(error, root), hides=True)
+        return
     yield from _folder(root, "", selection, ((status.st_dev, status.st_ino),))
 
 
@@ -187,12 +198,12 @@ def _folder(path: str, prefix: str, selection: Selection, above: _Above) -> Iter
     for entry, is_folder, wrong in listed:
         name = prefix + entry.name
         if wrong is not None:
-            if not selection.exclude or selection.enters(name):
+            if selection.enters(name):
                 yield _broken(entry.path, readable(name), wrong)
         elif is_folder:
-            if not selection.exclude or selection.enters(name):
+            if selection.enters(name):
                 yield from _below(entry, name, selection, above)
-        elif selection.wants(name):
+        elif selection.wants(name) or (_leads_nowhere(entry) and selection.enters(name)):
             yield _file(entry, readable(name))
 
 
@@ -216,6 +227,13 @@ def _place(entry: os.DirEntry[str]) -> _Place:
 def _key(place: _Place) -> bytes:
     # With its slash a folder sorts as all the paths in it do: "a.txt" < "a/b" < "a0".
     return os.fsencode(place[0].name) + (b"/" if place[1] else b"")
+
+
+def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a broken link, which may have led to a folder."""
+    return (
+        entry.is_symlink() and form_of(entry.name).format is None and not os.path.exists(entry.path)  # noqa: PTH110  # as above
+    )
 
 
 def _below(
@@ -244,7 +262,7 @@ def _file(entry: os.DirEntry[str], name: str) -> Seen:
 
 def _regular(path: str, name: str, status: os.stat_result) -> Seen:
     if stat.S_ISREG(status.st_mode):
-        return Found(path, name, status.st_size, status.st_mtime_ns)
+        return Found(path, name, status.st_size, str(status.st_mtime_ns))
     detail = f"{path} is a pipe, socket or device; it is not opened"
     return Trouble(path, name, "not a regular file", detail, hides=False)
 

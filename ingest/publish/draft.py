@@ -9,6 +9,7 @@ import orjson
 
 from ingest.errors import CorpusError
 from ingest.publish.edits import Edit, Edits
+from ingest.publish.encode import encode, line_of
 from ingest.publish.files import link_file, remove
 from ingest.publish.layout import (
     CHANGES,
@@ -21,7 +22,7 @@ from ingest.publish.layout import (
     shard_name,
 )
 from ingest.publish.ledger import Ledger, Published, Wanted
-from ingest.publish.lines import digest, id_of, line_of, payload_of
+from ingest.publish.lines import id_of
 from ingest.publish.manifest import ChangeFile, Counts, Shard
 from ingest.publish.shards import ShardWriter, read_lines
 from ingest.publish.tiers import Limits, Part, pack_all, plan
@@ -100,17 +101,20 @@ class Draft:
                 self._change("remove", wanted, out.revision)
                 table.edit(out.shard, Edit(wanted.id, out.revision, out.digest))
             return
-        payload = payload_of(wanted.table, wanted.body)
-        fresh = digest(payload)
-        same = out is not None and out.digest == fresh
+        payload = encode(wanted.table, wanted.body)
+        same = out is not None and out.digest == payload.digest
         if out is not None and same and table.holds(out.shard):
             return
         revision = (published.revision if published else 0) + (not same)
         if not same:
             self._change("update" if out else "add", wanted, revision)
         self.begin()
-        line = line_of(wanted.table, payload, wanted.body, revision)
-        table.edit(out.shard if out else "", Edit(wanted.id, revision, fresh, line))
+        line = line_of(wanted.table, payload, revision)
+        edit = Edit(wanted.id, revision, payload.digest, line)
+        if out is None:
+            table.append(edit)
+        else:
+            table.edit(out.shard, edit)
 
     def would_merge(self) -> bool:
         """Whether writing the generation would leave fewer shards than there are."""
@@ -187,19 +191,29 @@ class _Table:
         return shard in self._base
 
     def edit(self, shard: str, edit: Edit) -> None:
-        """Change a line that lies in ``shard``, or append it where that is ``""``."""
+        """Change a line that lies in ``shard``."""
         if self.holds(shard):
             self._edits.put(shard, edit)
             return
-        if shard and not self._site.mending:
+        if not self._site.mending:
             raise CorpusError(
                 f"the catalog says that {edit.id} lies in {shard}, which the corpus does not have",
                 hint="run `ingest corpus verify --repair`",
             )
         if edit.line:
-            self._append(edit)
+            self.append(edit)
         else:
             self._site.ledger.stage(self._site.sequence, [self._published(edit, "")])
+
+    def append(self, edit: Edit) -> None:
+        """Write a line to a new shard, after all that are there."""
+        if self._writer is None:
+            self._writer = self._open((self._site.sequence, len(self._fresh)))
+        self._writer.write(edit.line)
+        self._rows.append(self._published(edit, self._writer.path.name))
+        limits = self._site.limits
+        if self._writer.size >= limits.bytes or self._writer.rows >= limits.rows:
+            self._roll()
 
     def finish(self) -> list[Shard]:
         """Give the table's shards in the new generation."""
@@ -222,15 +236,6 @@ class _Table:
         if self._writer is not None:
             self._writer.abandon()
         self._edits.close()
-
-    def _append(self, edit: Edit) -> None:
-        if self._writer is None:
-            self._writer = self._open((self._site.sequence, len(self._fresh)))
-        self._writer.write(edit.line)
-        self._rows.append(self._published(edit, self._writer.path.name))
-        limits = self._site.limits
-        if self._writer.size >= limits.bytes or self._writer.rows >= limits.rows:
-            self._roll()
 
     def _roll(self) -> None:
         """Finish the shard of new lines; only the last of them can be small enough to merge."""

@@ -1,0 +1,1 @@
+"""Where the pure stages run: in this process, or in worker processes that can be killed."""

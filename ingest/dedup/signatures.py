@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ingest.dedup import minhash, shingles
@@ -67,10 +68,14 @@ class Signer:
         )
 
     def sign(self, text: str, title: str = "", language: str = "und") -> Signature:
-        """Both signatures of one document."""
-        from ingest.dedup.story import story_signature  # noqa: PLC0415 - loads rarity tables
+        """Both signatures of one document, and its term vector."""
+        from ingest.dedup import rarity, story, terms  # noqa: PLC0415 - heavy, late
 
-        return Signature(near=self.near(text), story=story_signature(text, title, language))
+        folder = Path(self.cache) if self.cache else None
+        vector = terms.terms(text, title, rarity.load(language, folder))
+        return Signature(
+            self.near(text), story.story_signature(vector, self.seed), story.pack(vector)
+        )
 
     def near(self, text: str) -> NDArray[np.uint32]:
         """Sign for near copies alone; shape (permutations,)."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -26,6 +26,7 @@ from ingest.errors import IngestError, SourceError, StoreVersion
 from ingest.pipeline import Job, Tally, ingest
 from ingest.publish.ledger import Published, Wanted
 from ingest.publish.publish import Publisher, PublishOptions
+from ingest.reindex import decide_all
 from ingest.wiring import (
     RunContext,
     make_engine,
@@ -37,10 +38,8 @@ from ingest.wiring import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from ingest.catalog.runs import Status
-    from ingest.documents import Event
     from ingest.engine.base import Engine
     from ingest.judge import Judge
     from ingest.settings import Settings
@@ -135,6 +134,23 @@ def run(
     on from there.  A source that fails is reported, and the others go on.
     """
     parts = sources_of(settings, inputs, name=name, only=only)
+    with _opened(settings, options) as pass_:
+        check_version(pass_.store, settings)
+        return pass_.run(parts)
+
+
+def reindex(settings: Settings, options: RunOptions = RunOptions()) -> RunReport:
+    """Sign and decide every document again, in order of arrival, and publish what that changes.
+
+    Raises `StoreError` where the store is locked or broken; it is then as it was.
+    """
+    with _opened(settings, options) as pass_:
+        return pass_.reindex()
+
+
+@contextmanager
+def _opened(settings: Settings, options: RunOptions) -> Iterator[_Pass]:
+    """Hold the store's lock and have it open."""
     run_id = options.run_id or new_run_id(options.clock())
     with ExitStack() as stack:
         stack.enter_context(store_errors(settings.store))
@@ -142,9 +158,7 @@ def run(
         stack.enter_context(writer_lock(settings.store, wait=options.wait, label=run_id))
         store = Store(settings.store, write=True, raw_limit=settings.limits.raw_bytes)
         stack.enter_context(closing(store))
-        check_version(store, settings)
-        pass_ = _Pass(settings, options, store, run_id)
-        return pass_.run(parts)
+        yield _Pass(settings, options, store, run_id)
 
 
 def new_run_id(now: datetime) -> str:
@@ -202,7 +216,7 @@ class _Pass:
     ) -> None:
         self._settings = settings
         self._options = options
-        self._store = store
+        self.store = store
         self._run_id = run_id
         self._publisher = make_publisher(settings, options)
         self._ledger = open_ledger(store)
@@ -212,21 +226,38 @@ class _Pass:
         began = time.monotonic()
         self._publisher.recover(self._ledger)
         if self._options.dry_run:
-            self._store.connection.execute("BEGIN IMMEDIATE")
+            self.store.connection.execute("BEGIN IMMEDIATE")
         number = self._begin()
         reports: list[SourceReport] = []
         engine = make_engine(self._settings)
         with closing(engine):
-            judge = make_judge(self._store, self._settings, number, self._now())
+            judge = make_judge(self.store, self._settings, number, self._now())
             for part in parts:
                 reports.append(self._run_source(part, number, judge, engine))
                 if self._options.cancelled():
                     break
         return self._finish(number, reports, began)
 
+    def reindex(self) -> RunReport:
+        """Recover, decide everything again in one transaction, publish."""
+        began = time.monotonic()
+        self._publisher.recover(self._ledger)
+        number = self._begin()
+        with self.store.transaction():
+            tally = decide_all(
+                self.store,
+                self._settings,
+                run=number,
+                now=self._now(),
+                advanced=lambda so_far: self._options.progress("reindex", so_far.counts),
+            )
+            self.store.set_meta("decided_by", rules_version(self._settings))
+        report = SourceReport("reindex", "done", dict(tally.counts))
+        return self._finish(number, [report], began)
+
     def _begin(self) -> int:
-        with self._store.transaction():
-            return self._store.runs.begin(self._run_id, self._now(), os.getpid())
+        with self.store.transaction():
+            return self.store.runs.begin(self._run_id, self._now(), os.getpid())
 
     def _run_source(
         self, part: Part, number: int, judge: Judge, engine: Engine
@@ -234,8 +265,8 @@ class _Pass:
         name = part.source.name
         started = self._now()
         tally = Tally()
-        with self._store.transaction():
-            self._store.runs.begin_source(number, name, started)
+        with self.store.transaction():
+            self.store.runs.begin_source(number, name, started)
         with structlog.contextvars.bound_contextvars(source=name):
             log.info("source started", reader=part.source.reader)
             try:
@@ -249,8 +280,8 @@ class _Pass:
         ended = SourceRun(
             name, started, self._now(), report.status, report.counts, report.error
         )
-        with self._store.transaction():
-            self._store.runs.end_source(number, ended)
+        with self.store.transaction():
+            self.store.runs.end_source(number, ended)
         return report
 
     def _ingest(
@@ -258,7 +289,7 @@ class _Pass:
     ) -> None:
         recipe = make_recipe(self._settings, part.source)
         version = recipe.version()
-        items = self._store.items(part.source.name, recipe=version, run=number)
+        items = self.store.items(part.source.name, recipe=version, run=number)
         job = Job(
             source=part.source.name,
             recipe=recipe,
@@ -275,10 +306,9 @@ class _Pass:
             source=part.source.name,
             base=self._settings.base,
             max_bytes=self._settings.limits.item_bytes,
-            items=items,
-            full=self._options.full,
             clock=self._options.clock,
             stop=self._options.cancelled,
+            known=(lambda _: "") if self._options.full else items.fingerprint,
         )
         cursor = None if self._options.full else items.cursor()
         ingest(job, part.read(cursor, context, self._options.limit))
@@ -301,7 +331,7 @@ class _Pass:
             total.counts.update(report.counts)
         failed = any(report.status == "failed" for report in reports)
         status: Status = "failed" if failed else STOPPED[self._options.cancelled()]
-        counts = {**total.counts, "documents": Views(self._store.connection).corpus_size()}
+        counts = {**total.counts, "documents": Views(self.store.connection).corpus_size()}
         published = self._close(number, status, counts)
         return RunReport(
             run_id=self._run_id,
@@ -317,11 +347,11 @@ class _Pass:
     def _close(self, number: int, status: Status, counts: Mapping[str, int]) -> bool:
         """Publish, and enter the end of the run; a dry run is undone instead."""
         if self._options.dry_run:
-            self._store.connection.execute("ROLLBACK")
+            self.store.connection.execute("ROLLBACK")
             return False
         publication = self._publisher.publish(self._ledger, self._run_id)
-        with self._store.transaction():
-            self._store.runs.end(number, self._now(), status, counts)
+        with self.store.transaction():
+            self.store.runs.end(number, self._now(), status, counts)
         if publication is not None:
             log.info("published", sequence=publication.sequence, documents=counts["documents"])
         return publication is not None

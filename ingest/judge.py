@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ingest.dedup.decide import Rules
     from ingest.documents import Document, Kind, Signature
     from ingest.memory import Neighbours
-    from ingest.recipe import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +56,9 @@ class Judge:
         self._decider = Decider(self._memory, rules)
 
     @contextmanager
-    def batch(self, prepared: Sequence[Prepared]) -> Iterator[None]:
+    def batch(self, signatures: Sequence[Signature]) -> Iterator[None]:
         """One transaction; what it will ask of the index is looked up in one go first."""
-        self._neighbours.prefetch([each.signature for each in prepared])
+        self._neighbours.prefetch(signatures)
         with self._store.transaction():
             yield
             self._neighbours.flush()

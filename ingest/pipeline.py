@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ingest.catalog.items import Item
 from ingest.catalog.quarantine import Quarantined
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ingest.catalog.items import Items, Outcome
     from ingest.documents import Event
     from ingest.engine.base import Casualty, Engine
-    from ingest.memory import Judge
+    from ingest.judge import Judge
     from ingest.recipe import Recipe
 
 BATCH_EVENTS = 512
@@ -88,9 +88,10 @@ def ingest(job: Job, events: Iterable[Event]) -> Tally:
     Stops at the end of a batch once the job is cancelled.
     """
     tally = job.tally
-    results = job.engine.map(job.recipe.make, events, _is_raw)
+    make: Any = job.recipe.make  # takes the events that `_is_raw` picks, and only those
+    results = job.engine.map(make, events, _is_raw)
     for batch in _batches(results, job.cancelled):
-        with job.judge.batch([prepared for _, prepared in batch if isinstance(prepared, Prepared)]):
+        with job.judge.batch([r.signature for _, r in batch if isinstance(r, Prepared)]):
             for event, result in batch:
                 _apply(job, event, result, tally)
         job.advanced()

@@ -67,6 +67,9 @@ class Recipe:
 
         steps = load_steps(self.steps)
         sign = self.signer.sign
+        # Compiled on the first call, for seconds where no cache is there yet: here, where
+        # no document's time limit runs.
+        sign("warm", "up", "en")
 
         def prepare(raw: RawDocument) -> Prepared | Rejected:
             extracted = extract(raw, self.extract)

@@ -57,7 +57,7 @@ class Dedup(_Table):
     """Also near where this share of the smaller text's 5-grams is in the other; 0: off."""
     story_threshold: float | None = Field(default=None, gt=0.0, le=1.0)
     """Similarity from which two texts tell the same story; the shipped value where unset."""
-    story_days: float | None = Field(default=None, gt=0.0)
+    story_days: int | None = Field(default=None, gt=0.0)
     """Days that the dates of one story may lie apart, where both have one."""
     survivor: Literal["first", "priority", "longest"] = "first"
     """Which copy stays."""

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from ingest.catalog.items import Items
     from ingest.catalog.store import Store
     from ingest.documents import JSON, Event
     from ingest.engine.base import Engine
@@ -42,14 +41,13 @@ class RunContext:
     source: str
     base: Path
     max_bytes: int
-    items: Items
-    full: bool
     clock: Callable[[], datetime]
-    stop: Callable[[], bool]
+    stop: Callable[[], bool] = lambda: False
+    known: Callable[[str], str] = lambda _: ""
 
     def fingerprint(self, source_id: str) -> str:
         """What was remembered of an item; ``""`` where it must be read."""
-        return "" if self.full else self.items.fingerprint(source_id)
+        return self.known(source_id)
 
     def now(self) -> datetime:
         """The run's time."""
@@ -114,7 +112,7 @@ def _part_of_inputs(inputs: Sequence[str], name: str) -> Part:
 
 
 def _input_reader(kind: str, inputs: list[str], *, named: bool) -> Any:
-    reader = registry.load(kind)
+    reader: Any = registry.load(kind)
     if kind == "files":
         _check_paths(inputs)
         paths = tuple(given if "://" in given else os.path.abspath(given) for given in inputs)  # noqa: PTH100 - globs are no paths

@@ -65,11 +65,19 @@ class Documents:
             "INSERT INTO texts (number, text) VALUES (?, ?)",
             (number, self._compress.compress(document.text.encode())),
         )
+        self.replace_signature(number, signature)
+        return number
+
+    def replace_signature(self, number: int, signature: Signature) -> None:
+        """Keep the signatures of a version, in place of those that it had."""
         self._connection.execute(
-            "INSERT INTO signatures (number, near, story, terms) VALUES (?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO signatures (number, near, story, terms) VALUES (?, ?, ?, ?)",
             (number, signature.near.tobytes(), signature.story.tobytes(), signature.terms),
         )
-        return number
+
+    def reopen_all(self) -> None:
+        """Undo every decision; each document remembers the story that it had."""
+        self._connection.execute("UPDATE documents SET state = 0, kind = '', of_number = NULL")
 
     def delete(self, number: int) -> None:
         """Remove a version with its text and signatures."""

@@ -51,6 +51,10 @@ class Store:
                 with transaction(self.connection):
                     yield
 
+    def drop_index(self) -> None:
+        """Forget the band index; it is made anew from what is decided."""
+        self.connection.execute("DELETE FROM index_runs")
+
     def meta(self, key: str, default: str = "") -> str:
         """A single value that the catalog keeps by name."""
         return get_meta(self.connection, key, default)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -66,7 +66,8 @@ def reindex_command(
     """`ingest reindex`; the exit code."""
     logs.configure(log_format)
     with _progress_bar(enabled=not as_json) as progress:
-        report = app.reindex(settings, app.RunOptions(wait=wait, progress=progress, **_fixed()))
+        options = replace(_fixed(), wait=wait, progress=progress)
+        report = app.reindex(settings, options)
     if as_json:
         sys.stdout.write(orjson.dumps(report.as_json()).decode() + "\n")
     else:
@@ -77,27 +78,25 @@ def reindex_command(
 def _options(
     arguments: RunArguments, stop: Stop, progress: Callable[[str, Mapping[str, int]], None]
 ) -> app.RunOptions:
-    return app.RunOptions(
+    return replace(
+        _fixed(),
         full=arguments.full,
         limit=arguments.limit,
         dry_run=arguments.dry_run,
         wait=arguments.wait,
         cancelled=stop,
         progress=progress,
-        **_fixed(),
     )
 
 
-def _fixed() -> dict[str, object]:
+def _fixed() -> app.RunOptions:
     """Clock and run id fixed by the environment, for whoever wants the same bytes twice."""
-    fixed: dict[str, object] = {}
+    options = app.RunOptions(run_id=os.environ.get("INGEST_RUN_ID", ""))
     if now := os.environ.get("INGEST_NOW"):
         moment = datetime.fromisoformat(now)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        fixed["clock"] = lambda: moment
-    if run_id := os.environ.get("INGEST_RUN_ID"):
-        fixed["run_id"] = run_id
-    return fixed
+        options = replace(options, clock=lambda: moment)
+    return options
 
 
 @contextmanager

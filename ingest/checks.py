@@ -1,0 +1,115 @@
+"""What `ingest check` and `ingest corpus verify` find out; nothing here changes anything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ingest.app import check_version
+from ingest.catalog.store import Store
+from ingest.errors import IngestError
+from ingest.wiring import RunContext, make_bands, sources_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ingest.settings import Settings
+    from ingest.wiring import Part
+
+LOW_SPACE = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; ``exit_code`` is that of a command that finds it bad."""
+
+    what: str
+    said: str
+    hint: str = ""
+    exit_code: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether all is well."""
+        return self.exit_code == 0
+
+
+def check(settings: Settings) -> list[Finding]:
+    """Look at sources, store, disk and what the index guarantees."""
+    return [
+        Finding("settings", f"{len(settings.source)} sources, store in {settings.store}"),
+        *_check_sources(settings),
+        _check_store(settings),
+        _check_disk(settings.store),
+        Finding("near copies", make_bands(settings).guarantee()),
+    ]
+
+
+def verify_corpus(settings: Settings) -> list[Finding]:
+    """Look at every line of the published corpus, and at its hashes."""
+    from ingest.publish.verify import verify  # noqa: PLC0415 - only for this command
+
+    problems = [
+        Finding(problem.what, problem.said, problem.hint, exit_code=3)
+        for problem in verify(settings.store / "corpus")
+    ]
+    return problems or [Finding("corpus", "every hash, count and line is as the manifest says")]
+
+
+# --- sources --------------------------------------------------------------------------
+
+
+def _check_sources(settings: Settings) -> Iterator[Finding]:
+    for part in sources_of(settings, (), name="", only=()):
+        yield _check_source(settings, part)
+
+
+def _check_source(settings: Settings, part: Part) -> Finding:
+    what = f"source {part.source.name}"
+    context = RunContext(
+        source=part.source.name,
+        base=settings.base,
+        max_bytes=settings.limits.item_bytes,
+        clock=lambda: datetime.now(UTC),
+    )
+    try:
+        for reader in part.readers:
+            reader.check(context)
+    except IngestError as error:
+        return Finding(what, str(error), error.hint, exit_code=1)
+    return Finding(what, f"reader {part.source.reader}, {part.source.schedule or 'no schedule'}")
+
+
+# --- store ----------------------------------------------------------------------------
+
+
+def _check_store(settings: Settings) -> Finding:
+    folder = settings.store
+    if not (folder / "catalog.db").exists():
+        where = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        if not os.access(where, os.W_OK):
+            return Finding("store", f"{where} is not writable", "See --store.", exit_code=3)
+        return Finding("store", f"{folder} is new; the first run makes it")
+    try:
+        with closing(Store(folder, write=False)) as store:
+            check_version(store, settings)
+            (answer,) = store.connection.execute("PRAGMA quick_check(1)").fetchone()
+    except IngestError as error:
+        return Finding("store", str(error), error.hint, exit_code=3)
+    if answer != "ok":
+        return Finding("store", answer, "Restore a backup (`ingest restore`).", exit_code=3)
+    return Finding("store", f"{folder} opens, its catalog is whole")
+
+
+def _check_disk(folder: Path) -> Finding:
+    where = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(where).free
+    said = f"{free / 1e9:.1f} GB free at {where}"
+    if free < LOW_SPACE:
+        return Finding("disk", said, "Publishing writes a new shard beside the old one.", exit_code=3)
+    return Finding("disk", said)

@@ -65,8 +65,8 @@ class Blob:
 
     def seekable(self) -> BinaryIO:
         """Its bytes as a file to move about in; over 32 MiB in an unnamed temporary file."""
-        packed = self.packing or streams.compression(self.file.read(6))
         if self.file.seekable():
+            packed = streams.compression(self.file.read(6)) or self.packing
             self.file.seek(0)
             if not packed:
                 return self.file

@@ -61,7 +61,7 @@ def _document(found: Found, source_id: str, form: Form, known: str, job: Job) ->
     """The event of a file that is one document."""
     fingerprint, packed = "", b""
     try:
-        packed, state = _settled(found, job.context.max_bytes)
+        packed, state = _settled(found, job)
         fingerprint = _fingerprint(state, hashlib.sha256(packed).hexdigest(), job)
         if _same_content(known, fingerprint, job):
             return Unchanged(source_id, fingerprint)
@@ -74,6 +74,8 @@ def _document(found: Found, source_id: str, form: Form, known: str, job: Job) ->
             job.budget(len(packed)),
         )
         data, media_type = content(blob, job)
+    except _TooLargeError as error:
+        return _failed(source_id, error, error.fingerprint, known)
     except ReadError as error:
         return _failed(source_id, error, fingerprint, known, raw=packed)
     except OSError as error:
@@ -81,14 +83,22 @@ def _document(found: Found, source_id: str, form: Form, known: str, job: Job) ->
     return RawDocument(source_id, data, media_type=media_type, fingerprint=fingerprint)
 
 
-def _settled(found: Found, limit: int) -> tuple[bytes, State]:
+class _TooLargeError(ReadError):
+    """A file that is not read, so that its size and time alone make its fingerprint."""
+
+    def __init__(self, found: Found, state: State, job: Job) -> None:
+        detail = f"{found.path} has {state.size:,} bytes (max_bytes = {job.context.max_bytes:,})"
+        super().__init__("too large", detail)
+        self.fingerprint = _fingerprint(state, "too large", job)
+
+
+def _settled(found: Found, job: Job) -> tuple[bytes, State]:
     """All bytes of a file that did not change in the meantime, and its state."""
-    for _ in range(2):
+    for _ in range(2):  # once more, should it be written to just now
         with found.disk.open(found.path) as file:
             before = found.disk.state(found.path, file)
-            if before.size > limit:
-                detail = f"{found.path} has {before.size:,} bytes (max_bytes = {limit:,})"
-                raise ReadError("too large", detail)
+            if before.size > job.context.max_bytes:
+                raise _TooLargeError(found, before, job)
             data = file.read(before.size + 1)
             if before == found.disk.state(found.path, file) and len(data) == before.size:
                 return data, before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ingest.read.records import canonical, names_of
+from ingest.read.records import canonical
 from ingest.read.streams import ReadError, line_digest
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ def read(blob: Blob, job: Job) -> Iterator[Event]:
         _spend(table, blob)
         yield from _rows(table, blob, job)
     except (pa.ArrowException, OSError) as error:
-        raise ReadError("damaged", f"Parquet: {error}") from error
+        raise ReadError("damaged", f"Parquet: {' '.join(str(error).split())}") from error
 
 
 def _check(table: Any, job: Job) -> None:
-    wanted = (*names_of(job.fields.text), *names_of(job.fields.html))
+    wanted = (*job.fields.text, *job.fields.html)
     names = table.schema_arrow.names
     if not {name.partition(".")[0] for name in wanted} & set(names):
         columns = ", ".join(repr(name) for name in names[:12])

@@ -7,15 +7,16 @@ they are and all else as JSON.
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import re
 from dataclasses import dataclass, field
 from datetime import date, time
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from ingest.documents import Event, Failed, RawDocument, Unchanged
 from ingest.read.streams import Line, ReadError
@@ -25,11 +26,18 @@ if TYPE_CHECKING:
 
     from ingest.read.base import Context
 
-Names: TypeAlias = str | tuple[str, ...]
+
+def _several(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_several)]
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_POSITION = re.compile(r": line 1 column (\d+) \(char \d+\)\Z")
 _TEXT = "text/plain; charset=utf-8"
 _HTML = "text/html; charset=utf-8"
+_NOTHING: tuple[Any, ...] = ("", None, [], {})
 _KNOWN = ("title", "author", "date", "language", "site", "description", "tags")
 
 
@@ -43,27 +51,27 @@ class Fields(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    text: Names = "text"
+    text: Names = ("text",)
     """The main text; taken as clean."""
-    html: Names = "html"
+    html: Names = ("html",)
     """A page in HTML, extracted where there is no text."""
-    id: Names = "id"
+    id: Names = ("id",)
     """What names the record within its file; without it the hash of the record does."""
-    url: Names = "url"
+    url: Names = ("url",)
     """The address that the document was found at."""
-    title: Names = "title"
+    title: Names = ("title",)
     """The title."""
-    author: Names = "author"
+    author: Names = ("author",)
     """The author or authors."""
     date: Names = ("date", "created")
     """The day or time of publication."""
-    language: Names = "language"
+    language: Names = ("language",)
     """The language, as an ISO 639 code."""
-    site: Names = "site"
+    site: Names = ("site",)
     """The name of the site or publication."""
-    description: Names = "description"
+    description: Names = ("description",)
     """A summary."""
-    tags: Names = "tags"
+    tags: Names = ("tags",)
     """Key words."""
 
 
@@ -78,6 +86,8 @@ def parse(line: bytes) -> Any:
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError as error:
+        if line.startswith(codecs.BOM_UTF8):  # files with marks were joined
+            return parse(line.removeprefix(codecs.BOM_UTF8))
         return _parse_again(line, str(error))
 
 
@@ -134,13 +144,18 @@ def as_string(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def take(record: dict[str, Any], names: Names) -> Any:
+def take(record: dict[str, Any], names: tuple[str, ...]) -> Any:
     """Remove and return the first of the named fields that holds something, else None.
 
     A field whose whole name is the path comes before a nested one.
     """
-    for name in names_of(names):
-        value = _pop(record, name)
+    for name in names:
+        if name in record:
+            value = record.pop(name)
+        elif "." in name:
+            value = _nested(record, name)
+        else:
+            continue
         if value is not None and value != "":
             return value
     return None
@@ -153,20 +168,10 @@ def pick(value: Any, path: str) -> Any:
     return value
 
 
-def names_of(names: Names) -> tuple[str, ...]:
-    """One name or several, as several."""
-    return (names,) if isinstance(names, str) else names
-
-
-def _pop(record: dict[str, Any], name: str) -> Any:
-    if name in record:
-        return record.pop(name)
-    if "." not in name:
-        return None
-    *path, last = name.split(".")
-    inside: Any = record
-    for key in path:
-        inside = _step(inside, key)
+def _nested(record: dict[str, Any], name: str) -> Any:
+    """Like `pick`, and the field is removed where it lies in an object."""
+    path, _, last = name.rpartition(".")
+    inside = pick(record, path)
     return inside.pop(last, None) if isinstance(inside, dict) else _step(inside, last)
 
 
@@ -196,6 +201,10 @@ class Records:
     fields: Fields
     context: Context
     _seen: set[int] = field(default_factory=set)
+    _known: list[tuple[str, tuple[str, ...]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._known = [(name, getattr(self.fields, name)) for name in _KNOWN]
 
     def of_line(self, line: Line) -> Event:
         """The event of one line of JSON."""
@@ -205,8 +214,8 @@ class Records:
         try:
             record = parse(line.data)
         except ReadError as error:
-            told = ReadError(error.reason, f"{where}: {error.detail}")
-            return self.failed(line.digest, told, line.data)
+            words = _POSITION.sub(r", at character \1", error.detail)
+            return self.failed(line.digest, ReadError(error.reason, f"{where}: {words}"), line.data)
         return self.of(record, line.digest, where, line.data)
 
     def of(self, record: Any, digest: str, where: str, raw: bytes) -> Event:
@@ -316,11 +325,15 @@ class Records:
         return True
 
     def _metadata(self, record: dict[str, Any]) -> dict[str, str]:
-        known = {name: _listing(take(record, getattr(self.fields, name))) for name in _KNOWN}
-        rest = {
-            key: as_string(value) for key, value in record.items() if value not in ("", None, {})
-        }
-        return rest | {name: value for name, value in known.items() if value}
+        known = {}
+        for name, names in self._known:
+            value = take(record, names)
+            if value is not None:
+                known[name] = _listing(value)
+        if not record:
+            return known
+        rest = {key: as_string(value) for key, value in record.items() if value not in _NOTHING}
+        return rest | known
 
 
 def rows(source: Iterator[Line], records: Records, context: Context) -> Iterator[Event]:
@@ -371,5 +384,5 @@ def _kind(value: Any) -> str:
     return f"it is {names.get(type(value), 'an array')}"
 
 
-def _listed(names: Names) -> str:
-    return " or ".join(repr(name) for name in names_of(names))
+def _listed(names: tuple[str, ...]) -> str:
+    return " or ".join(repr(name) for name in names)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ingest.read import streams
-from ingest.read.records import names_of
 from ingest.read.streams import Line, ReadError, line_digest
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def _delimiter(first: Line, blob: Blob, job: Job) -> str:
 
 
 def _check_header(names: list[str], job: Job) -> None:
-    wanted = (*names_of(job.fields.text), *names_of(job.fields.html))
+    wanted = (*job.fields.text, *job.fields.html)
     if not set(wanted) & set(names):
         columns = ", ".join(repr(name) for name in names[:12])
         detail = f"no column is called {' or '.join(map(repr, wanted))}; its columns are {columns}"

@@ -269,7 +269,9 @@ def _regular(path: str, name: str, status: os.stat_result) -> Seen:
 
 def _broken(path: str, name: str, error: OSError) -> Trouble:
     if error.errno == errno.ELOOP:
-        return Trouble(path, name, "link loop", f"{path} is a link to itself", hides=False)
+        return Trouble(
+            path, name, "link loop", f"{path} is a link that leads back to itself", hides=False
+        )
     if isinstance(error, FileNotFoundError) and os.path.islink(path):  # noqa: PTH114  # as above
         target = readable(os.readlink(path))  # noqa: PTH115  # as above
         detail = f"{path} is a link to {target}, which does not exist"

@@ -42,6 +42,7 @@ _LOOKS_HTML = re.compile(
     re.IGNORECASE,
 )
 _HTML_LIBRARIES = ("trafilatura", "lxml", "htmldate")
+_ANYTHING = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u200b\ufeff]")
 _JUNK = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
 _JUNK_SHARE = 0.3
 _HEAD = 4096
@@ -70,7 +71,7 @@ def extract(raw: RawDocument, options: ExtractOptions) -> Extracted | Rejected:
     found = _found(text, way, raw, options)
     if isinstance(found, Rejected):
         return found
-    if not found.text.strip():
+    if not _ANYTHING.search(found.text):
         return Rejected("extract", "no text", f"{way}: nothing of {len(text)} characters is left")
     return metadata.of_source(raw, found)
 

@@ -4,8 +4,11 @@
         -> the plain-text model on a dump of the page
 
 The first way that finds text wins, and ``extractor`` names it, with its version.
-trafilatura runs in fast mode (without a second extractor behind it), about 16 ms a page;
-the other ways cost nothing on a page that needs none of them.
+trafilatura runs in fast mode (without the extractors that it can compare itself with),
+about 16 ms a page.  Where that finds suspiciously little (``+full``), it runs again with
+them: one page in twenty, which raised 4-gram F1 from 0.931 to 0.939 on pages-readability
+and segment F1 from 0.921 to 0.926 on pages-segments.  The other ways cost nothing on a
+page that needs none of them.
 """
 
 from __future__ import annotations
@@ -22,6 +25,11 @@ from ingest.extract import markup, metadata
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
+_LITTLE = 1000  # characters of main text, below which it is compared with the whole page's
+_LITTLE_SHARE = 0.2
+_MUCH_MORE = 1.5  # times the text, for the slower way to be believed
+_LARGEST = 1 << 22  # characters; larger pages take trafilatura minutes and gigabytes
+
 
 @cache
 def trafilatura_version() -> str:
@@ -37,35 +45,54 @@ def extract_page(page: str, url: str = "") -> Extracted | Rejected:
     _quieten()
     page = markup.tame(page)
     faults: list[str] = []
-    found, way = _extraction(page, url, faults), ""
-    if found is None or _was_cut_short():
-        found, way = _second_attempt(page, url, faults) or (found, way)
+    found, way = (None, "") if len(page) > _LARGEST else _by_trafilatura(page, url, faults)
     if found is None:
         return _from_dump(page, url, faults)
     known = metadata.of_page(found, page, url)
-    return replace(known, text=found.text, extractor=trafilatura_version() + way)
+    text = metadata.without_title(found.text, known.title)
+    return replace(known, text=text, extractor=trafilatura_version() + way)
 
 
-def _second_attempt(page: str, url: str, faults: list[str]) -> tuple[Any, str] | None:
-    """Run trafilatura on what a more patient parser makes of the page, then on mended markup."""
+def _by_trafilatura(page: str, url: str, faults: list[str]) -> tuple[Any, str]:
+    found = _extraction(page, url, faults)
+    if found is None or _was_cut_short():
+        return _second_attempt(page, url, faults)
+    if not _is_suspiciously_short(found.text, page):
+        return found, ""
+    fuller = _extraction(page, url, faults, fast=False)
+    if fuller is not None and len(fuller.text) > _MUCH_MORE * len(found.text):
+        return fuller, "+full"
+    return found, ""
+
+
+def _is_suspiciously_short(text: str, page: str) -> bool:
+    if len(text) >= _LITTLE:
+        return False
+    from trafilatura import html2txt  # noqa: PLC0415
+
+    return len(text) < _LITTLE_SHARE * len(html2txt(page))
+
+
+def _second_attempt(page: str, url: str, faults: list[str]) -> tuple[Any, str]:
+    """Run trafilatura on what a more patient parser makes of the page, or on mended markup.
+
+    A part of a page that was cut short is never taken for the page.
+    """
     if _was_cut_short():
         tree = markup.parse(page)
-        found = None if tree is None else _extraction(tree, url, faults)
-        return None if found is None else (found, "+huge-tree")
-    found = _extraction(markup.repair(page), url, faults)
-    return None if found is None else (found, "+repaired")
+        return (None if tree is None else _extraction(tree, url, faults)), "+huge-tree"
+    return _extraction(markup.repair(page), url, faults), "+repaired"
 
 
 def _from_dump(page: str, url: str, faults: list[str]) -> Extracted | Rejected:
     """Let the plain-text model cut a dump of the page: nothing that stands there is lost."""
     from ingest.extract.plain import cut  # noqa: PLC0415  # loads its model
 
-    tree = markup.parse(page)
-    piece = cut(markup.dump(page, tree))
+    piece = cut(markup.dump(markup.repair(page)))
     if not piece.text.strip():
         reasons = "".join(f"; trafilatura failed with {fault}" for fault in faults)
         return Rejected("extract", "no text", f"{len(page)} characters of HTML{reasons}")
-    known = metadata.of_page(_metadata(tree, url), page, url)
+    known = metadata.of_page(_metadata(page, url), page, url)
     return replace(
         known,
         text=piece.text,
@@ -79,13 +106,13 @@ def _from_dump(page: str, url: str, faults: list[str]) -> Extracted | Rejected:
 # --- trafilatura ----------------------------------------------------------------------
 
 
-def _extraction(page: str | HtmlElement, url: str, faults: list[str]) -> Any:
+def _extraction(page: str | HtmlElement, url: str, faults: list[str], *, fast: bool = True) -> Any:
     """Give trafilatura's document, None where it finds no text or fails (noted in ``faults``)."""
     from trafilatura import bare_extraction  # noqa: PLC0415  # 0.5 s
 
     try:
         found: Any = bare_extraction(
-            page, url=url or None, fast=True, include_comments=False, with_metadata=True
+            page, url=url or None, fast=fast, include_comments=False, with_metadata=True
         )
     except _known_faults() as fault:
         faults.append(type(fault).__name__)
@@ -93,14 +120,12 @@ def _extraction(page: str | HtmlElement, url: str, faults: list[str]) -> Any:
     return found if found is not None and (found.text or "").strip() else None
 
 
-def _metadata(tree: HtmlElement | None, url: str) -> Any:
+def _metadata(page: str, url: str) -> Any:
     """Give what trafilatura knows of a page whose text it cannot find; None where it fails."""
     from trafilatura import extract_metadata  # noqa: PLC0415
 
-    if tree is None:
-        return None
     try:
-        return extract_metadata(tree, default_url=url or None)
+        return extract_metadata(page, default_url=url or None)
     except _known_faults():
         return None
 
@@ -114,16 +139,10 @@ def _known_faults() -> tuple[type[Exception], ...]:
 
 
 def _was_cut_short() -> bool:
-    """Whether libxml2 dropped the rest of the last page at one of its limits.
-
-    They are 256 levels of elements and 10 MB in one text; the library's parser keeps
-    the log of the last page only.
-    """
-    from lxml.etree import ErrorTypes  # noqa: PLC0415
+    """Whether the page that trafilatura parsed last lost its rest at a limit of libxml2."""
     from trafilatura.utils import HTML_PARSER  # noqa: PLC0415
 
-    log = HTML_PARSER.error_log
-    return any(entry.type == ErrorTypes.ERR_RESOURCE_LIMIT for entry in log)
+    return markup.was_cut_short(HTML_PARSER)
 
 
 @cache

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lxml.html import HtmlElement
+    from lxml.html import HtmlElement, HTMLParser
 
 # Split strings, because the formatter gives each item of a list a line of its own.
 _HIDDEN = frozenset(
@@ -19,23 +19,28 @@ _BLOCKS = frozenset(
     " dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr html legend li"
     " main nav ol p pre section summary table tbody td tfoot th thead tr ul".split()
 )
-_LONG_TAG = re.compile(r"<([a-zA-Z][^\s<>/]*)([^<>]{65536,})>")
-_MANY_ATTRIBUTES = 1000
+_LONG_TAG = re.compile(r"<([a-zA-Z][^\s<>/]*)([^<>]{32768,})>")
+_MOST_ATTRIBUTES = 1000
+_LONGEST_TAG = 1 << 20  # characters; a forum's posts may be in an attribute of some 100 KB
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
-_TAG = re.compile(r"<[^<>]*>")
+_TOKEN = re.compile(r"<(?:(!--)|(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*>)|--(>)")
 _SWALLOWING = re.compile(
-    r"<(script|style|title|textarea|noscript|xmp|iframe)\b[^<>]*>", re.IGNORECASE
+    r"<(/?)(script|style|title|textarea|noscript|xmp|iframe)\b[^<>]*>", re.IGNORECASE
 )
 
 
 def tame(page: str) -> str:
-    """Strip tags of absurdly many attributes: libxml2 compares each with each (50,000: 10 s)."""
-    if len(page) < 1 << 16:
+    """Strip the attributes of absurd tags.
+
+    libxml2 compares each attribute of a tag with each (50,000 take it 10 s), and the
+    search for dates runs slow patterns over each of them.
+    """
+    if len(page) < _LONGEST_TAG >> 5:
         return page
 
     def bare(match: re.Match[str]) -> str:
-        attributes = match[2].count("=")
-        return f"<{match[1]}>" if attributes > _MANY_ATTRIBUTES else match[0]
+        absurd = len(match[2]) > _LONGEST_TAG or len(match[2].split()) > _MOST_ATTRIBUTES
+        return f"<{match[1]}>" if absurd else match[0]
 
     return _LONG_TAG.sub(bare, page)
 
@@ -48,45 +53,62 @@ def repair(page: str) -> str:
     """
     page = _NOT_XML.sub("", page)
     if page.rfind("<!--") > page.rfind("-->"):
-        head, _, rest = page.rpartition("<!--")
-        page = head + rest
-    for match in reversed(list(_SWALLOWING.finditer(page))):
-        if f"</{match[1].lower()}" not in page[match.end() :].lower():
-            page = page[: match.start()] + page[match.end() :]
-    return "<html><body>" + page
+        page = page.replace("<!--", "", page.count("<!--"))
+    closed = {tag[2].lower(): tag.start() for tag in _SWALLOWING.finditer(page) if tag[1]}
+
+    def kept(tag: re.Match[str]) -> str:
+        return tag[0] if tag[1] or tag.start() < closed.get(tag[2].lower(), -1) else ""
+
+    page = _SWALLOWING.sub(kept, page)
+    return "<html><body><p>" + page
 
 
 def parse(page: str) -> HtmlElement | None:
-    """Parse without libxml2's limits on depth and size; None where nothing is left."""
-    from lxml.etree import LxmlError  # noqa: PLC0415
+    """Parse at libxml2's widest limits (2,048 levels); None where a part is lost even so."""
+    from lxml.etree import LxmlError  # noqa: PLC0415  # heavy, and seldom needed
     from lxml.html import HTMLParser, document_fromstring  # noqa: PLC0415
 
     parser = HTMLParser(
         encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True, collect_ids=False
     )
     try:
-        return document_fromstring(_NOT_XML.sub("", page).encode(), parser=parser)
+        tree = document_fromstring(_NOT_XML.sub("", page).encode(), parser=parser)
     except (LxmlError, ValueError):
         return None
+    return None if was_cut_short(parser) else tree
 
 
-def dump(page: str, tree: HtmlElement | None) -> str:
-    """Text of a whole page, a line for each block; walks any depth without recursion."""
-    if tree is None:
-        return html.unescape(_TAG.sub("\n", page))
-    from lxml.etree import iterwalk  # noqa: PLC0415
+def was_cut_short(parser: HTMLParser) -> bool:
+    """Whether libxml2 dropped the rest of the page that ``parser`` parsed last at a limit.
 
+    The limits are 256 levels of elements (2,048 in a huge tree) and 10 MB in one text.
+    """
+    from lxml.etree import ErrorTypes  # noqa: PLC0415
+
+    return any(entry.type == ErrorTypes.ERR_RESOURCE_LIMIT for entry in parser.error_log)
+
+
+def dump(page: str) -> str:
+    """Text of a whole page, a line for each block, by its tags alone: no tree, no limits.
+
+    Linear in the length of the page, whatever is in it.
+    """
     pieces: list[str] = []
-    walk = iterwalk(tree, events=("start", "end"))
-    for event, element in walk:
-        tag = element.tag
-        if event == "start":
-            if tag in _HIDDEN:
-                walk.skip_subtree()
-                continue
-            pieces.append("\n" if tag in _BLOCKS else "")
-            pieces.append(element.text or "")
-        else:
-            pieces.append("\n" if tag in _BLOCKS else "")
-            pieces.append(element.tail or "")
-    return "".join(pieces)
+    at, hidden = 0, ""
+    for token in _TOKEN.finditer(page):
+        if not hidden:
+            pieces.append(page[at : token.start()])
+        at = token.end()
+        tag = (token[3] or "").lower()
+        if hidden:
+            over = token[4] if hidden == "!--" else token[2] and tag == hidden
+            hidden = "" if over else hidden
+        elif token[1] or (tag in _HIDDEN and not token[2]):
+            hidden = token[1] or tag
+        elif tag in _BLOCKS:
+            pieces.append("\n")
+        elif token[4]:
+            pieces.append(token[0])
+    if not hidden:
+        pieces.append(page[at:])
+    return html.unescape("".join(pieces))

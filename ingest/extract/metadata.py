@@ -24,6 +24,8 @@ _LANGUAGE = re.compile(
 )
 _NOT_A_NAME = re.compile(r"://|www\.|@|[<>{}\[\]|]|\d{4}")
 _LONGEST_AUTHOR = 200
+_WORD = re.compile(r"\w+")
+_HEADING_LINES = 5  # a kicker, a date or a standfirst may stand above the title
 _HEAD = 1 << 13  # characters in which a page says its language
 _KNOWN = {"title": "title", "author": "author", "date": "created", "language": "language"} | {
     key: key for key in ("site", "description", "tags")
@@ -52,6 +54,33 @@ def declared_language(page: str) -> str:
     """Language code (ISO 639, lower case) that the head of a page declares, or ``""``."""
     match = _LANGUAGE.search(page, 0, _HEAD)
     return (match[1] or match[2]).lower() if match else ""
+
+
+def without_title(text: str, title: str) -> str:
+    """Drop the title from the lines that a text begins with: it has a field of its own.
+
+    A line is the title where its words are the title's, but for a few at the end (the
+    site's name).  A text that is nothing else stays.
+    """
+    wanted = _words(title)
+    lines = text.split("\n", _HEADING_LINES)
+    for i, line in enumerate(lines[:_HEADING_LINES]):
+        if wanted and _is_title(_words(line), wanted):
+            rest = "\n".join(lines[:i] + lines[i + 1 :])
+            return rest if rest.strip() else text
+    return text
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _is_title(line: list[str], title: list[str]) -> bool:
+    if line == title:
+        return True
+    shorter, longer = sorted((line, title), key=len)
+    enough = len(shorter) >= max(4, 0.75 * len(longer))
+    return enough and longer[: len(shorter)] == shorter
 
 
 def of_source(raw: RawDocument, found: Extracted) -> Extracted:

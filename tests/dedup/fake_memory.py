@@ -1,0 +1,106 @@
+"""A memory without a catalog: every survivor is a candidate, sets stand for texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ingest.dedup.decide import Overlap
+from ingest.dedup.terms import TermVector
+from ingest.documents import Dropped, Kept, Linked, Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ingest.documents import Decision, Kind
+
+
+@dataclass
+class Known:
+    standing: Standing
+    shingles: frozenset[int]
+    terms: frozenset[int]
+    state: str = "open"
+    decision: Decision | None = None
+    story_id: str = ""
+
+
+@dataclass
+class FakeMemory:
+    known: dict[int, Known] = field(default_factory=dict)
+
+    def add(self, standing: Standing, shingles: frozenset[int], terms: frozenset[int]) -> None:
+        self.known[standing.number] = Known(
+            standing, shingles, terms, story_id=standing.story_id
+        )
+
+    def standing(self, number: int) -> Standing:
+        one = self.known[number]
+        s = one.standing
+        return Standing(
+            s.number, s.id, s.arrival, s.words, s.priority, s.created, one.story_id,
+            one.state == "leader",
+        )  # fmt: skip
+
+    def _others(self, number: int, wanted: Callable[[Known], bool]) -> list[Standing]:
+        return [self.standing(n) for n, k in self.known.items() if n != number and wanted(k)]
+
+    def twins(self, number: int) -> list[Standing]:
+        mine = self.known[number].shingles
+        return self._others(number, lambda k: survives(k) and k.shingles == mine)
+
+    def near(self, number: int) -> list[Standing]:
+        return self._others(number, survives)
+
+    def leaders(self, number: int) -> list[Standing]:
+        return self._others(number, lambda k: k.state == "leader")
+
+    def copies(self, number: int) -> list[Standing]:
+        return self._others(number, lambda k: against(k, number, copies=True))
+
+    def members(self, number: int) -> list[Standing]:
+        return self._others(number, lambda k: against(k, number, copies=False))
+
+    def overlap(self, number: int, other: int, kind: Kind) -> Overlap:
+        return Overlap(1, 0.5)
+
+    def shingles(self, number: int) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+        return np.array(sorted(self.known[number].shingles), np.uint64)
+
+    def terms(self, number: int) -> TermVector:
+        hashes = np.array(sorted(self.known[number].terms), np.uint32)
+        return TermVector(hashes, np.full(hashes.size, 100, np.uint8))
+
+    def led(self, story_id: str) -> bool:
+        return any(k.state == "leader" and k.story_id == story_id for k in self.known.values())
+
+    def used(self, story_id: str) -> bool:
+        return any(k.story_id == story_id for k in self.known.values())
+
+    def reopen(self, standing: Standing) -> None:
+        one = self.known[standing.number]
+        one.state, one.decision = "open", None
+
+    def survive(self, standing: Standing, story_id: str) -> None:
+        one = self.known[standing.number]
+        one.state, one.decision, one.story_id = "survivor", None, story_id
+
+    def decide(self, standing: Standing, decision: Decision, story_id: str) -> None:
+        one = self.known[standing.number]
+        one.decision, one.story_id = decision, story_id
+        one.state = "leader" if isinstance(decision, Kept) else "decided"
+
+
+def survives(one: Known) -> bool:
+    decision = one.decision
+    member = isinstance(decision, Linked) and decision.kind == "story"
+    return one.state in ("leader", "survivor") or member
+
+
+def against(one: Known, number: int, *, copies: bool) -> bool:
+    decision = one.decision
+    if not isinstance(decision, Dropped | Linked) or decision.of != number:
+        return False
+    return (decision.kind != "story") == copies

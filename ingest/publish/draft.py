@@ -117,8 +117,10 @@ class Draft:
             table.edit(out.shard, edit)
 
     def would_merge(self) -> bool:
-        """Whether writing the generation would leave fewer shards than there are."""
-        return any(len(group) > 1 for table in self._tables.values() for group in table.groups())
+        """Whether a compaction would leave fewer shards than there are."""
+        return self._site.compacting and any(
+            len(group) > 1 for table in self._tables.values() for group in table.groups()
+        )
 
     def finish(self) -> tuple[tuple[Shard, ...], Counts, ChangeFile]:
         """Write what is left, merge what is small, link what is unchanged."""

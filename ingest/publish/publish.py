@@ -12,26 +12,27 @@ again by `recover` if need be.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from ingest.errors import CorpusError, StoreError
 from ingest.publish.draft import Draft, Site
 from ingest.publish.files import link_file, point, remove, storing, sync_folder, write_file
 from ingest.publish.layout import CHANGES, MANIFEST, SUFFIX, Compression, Layout
 from ingest.publish.lines import SCHEMAS
-from ingest.publish.manifest import Counts, Manifest, load
+from ingest.publish.manifest import Counts, Manifest, Shard, load
 from ingest.publish.retention import clean_beyond, drop_generations, drop_history, spare
 from ingest.publish.snapshot import companions
 from ingest.publish.tiers import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
-    from ingest.publish.ledger import Ledger
+    from ingest.publish.ledger import Ledger, RepairableLedger
 
 REPAIR = "run `ingest corpus verify --repair`"
 
@@ -103,6 +104,23 @@ class Recovery:
 
 
 @dataclass(frozen=True, slots=True)
+class _Start:
+    """What a publication starts from: the generation before it, and what is asked of it."""
+
+    sequence: int
+    manifest_sha256: str = ""
+    base: tuple[Shard, ...] = ()
+    needed: bool = False
+    mending: bool = False
+    compacting: bool = False
+
+    @classmethod
+    def after(cls, found: Recovery, **asked: bool) -> Self:
+        shards = found.manifest.shards if found.manifest else ()
+        return cls(found.sequence, found.manifest_sha256, shards, **asked)
+
+
+@dataclass(frozen=True, slots=True)
 class Publisher:
     """Writes the corpus in ``folder`` (``store/corpus``).
 
@@ -128,12 +146,32 @@ class Publisher:
         Raises `StoreError` when the disk fails; the corpus is then as it was, and the
         next call publishes the same.
         """
-        return self._publish(ledger, run_id, self.recover(ledger))
+        found = self.recover(ledger)
+        start = _Start.after(found, needed=found.manifest is None)
+        return self._publish(ledger, run_id, start)
 
     def compact(self, ledger: Ledger, run_id: str) -> Publication | None:
         """Publish, merging all shards that fit together; None where nothing would change."""
-        found = self.recover(ledger)
-        return self._publish(ledger, run_id, found, compacting=True)
+        start = _Start.after(self.recover(ledger), compacting=True)
+        return self._publish(ledger, run_id, start)
+
+    def mend(
+        self, ledger: RepairableLedger, run_id: str, lost: Collection[str] | None
+    ) -> Publication | None:
+        """Publish anew, from the catalog, the lines of the ``lost`` shards (None: of all).
+
+        They keep their revisions, and no change is recorded for a line that is as it was.
+        With None the corpus need not be there any more.
+        """
+        if lost is None:
+            ledger.discard()
+            start = self._from_nothing(ledger.settled())
+        else:
+            found = self.recover(ledger)
+            start = _Start.after(found, needed=True, mending=True)
+            start = replace(start, base=tuple(s for s in start.base if s.name not in lost))
+        ledger.pend(lost)
+        return self._publish(ledger, run_id, start)
 
     def recover(self, ledger: Ledger) -> Recovery:
         """Finish or undo a publication that was cut short; call at the start of a run.
@@ -165,19 +203,17 @@ class Publisher:
         with storing(self.folder):
             return drop_generations(self.layout, keep, in_use_too=in_use_too)
 
-    def _publish(
-        self, ledger: Ledger, run_id: str, found: Recovery, *, compacting: bool = False
-    ) -> Publication | None:
-        site = self._site(ledger, found, compacting=compacting)
+    def _publish(self, ledger: Ledger, run_id: str, start: _Start) -> Publication | None:
+        site = self._site(ledger, start)
         draft = Draft(site)
         try:
             with storing(self.folder):
                 for wanted, published in ledger.pending():
                     draft.take(wanted, published)
-                if not self._worth(draft, found, compacting=compacting):
-                    ledger.settle(found.sequence)
+                if not (draft.begun or start.needed or draft.would_merge()):
+                    ledger.settle(start.sequence)
                     return None
-                manifest = self._complete(draft, found, run_id)
+                manifest = self._complete(draft, start, run_id)
                 ledger.seal(site.sequence)
                 self.checkpoint("sealed")
                 self._swap(site.sequence)
@@ -187,28 +223,35 @@ class Publisher:
         self._after(ledger, site.sequence)
         return Publication(site.sequence, run_id, manifest.created, manifest.counts)
 
-    def _site(self, ledger: Ledger, found: Recovery, *, compacting: bool) -> Site:
+    def _from_nothing(self, settled: int) -> _Start:
+        with storing(self.folder):
+            clean_beyond(self.layout, settled)
+            try:
+                old = (self.layout.generation(settled) / MANIFEST).read_bytes()
+            except FileNotFoundError:
+                return _Start(settled, needed=True, mending=True)
+            return _Start(settled, hashlib.sha256(old).hexdigest(), needed=True, mending=True)
+
+    def _site(self, ledger: Ledger, start: _Start) -> Site:
         return Site(
             layout=self.layout,
-            previous=found.sequence,
-            sequence=found.sequence + 1,
+            previous=start.sequence,
+            sequence=start.sequence + 1,
             ledger=ledger,
             limits=self.options.limits,
             compression=self.options.compression,
-            base=found.manifest.shards if found.manifest else (),
+            base=start.base,
             checkpoint=self.checkpoint,
-            compacting=compacting,
+            mending=start.mending,
+            compacting=start.compacting,
         )
 
-    def _worth(self, draft: Draft, found: Recovery, *, compacting: bool) -> bool:
-        return draft.begun or not found.manifest or (compacting and draft.would_merge())
-
-    def _complete(self, draft: Draft, found: Recovery, run_id: str) -> Manifest:
+    def _complete(self, draft: Draft, start: _Start, run_id: str) -> Manifest:
         """Write what is left of the generation and make all of it durable."""
         shards, counts, changes = draft.finish()
         manifest = Manifest(
-            sequence=found.sequence + 1,
-            previous=found.manifest_sha256,
+            sequence=start.sequence + 1,
+            previous=start.manifest_sha256,
             created=_timestamp(self.clock()),
             run_id=run_id,
             schemas=dict(SCHEMAS),
@@ -219,7 +262,7 @@ class Publisher:
         )
         folder = self.layout.generation(manifest.sequence)
         for name, data in companions(SUFFIX[self.options.compression]).items():
-            self._companion(folder, name, data, found)
+            self._companion(folder, name, data, start.sequence)
         self.checkpoint("companions")
         write_file(folder / MANIFEST, manifest.encode())
         self.checkpoint("manifest")
@@ -228,8 +271,8 @@ class Publisher:
         self.checkpoint("synced")
         return manifest
 
-    def _companion(self, folder: Path, name: str, data: bytes, found: Recovery) -> None:
-        before = self.layout.generation(found.sequence) / name
+    def _companion(self, folder: Path, name: str, data: bytes, previous: int) -> None:
+        before = self.layout.generation(previous) / name
         if before.is_file() and before.read_bytes() == data:
             link_file(before, folder / name)
         else:

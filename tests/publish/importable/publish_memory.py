@@ -3,41 +3,57 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ingest.documents import document_id
 from ingest.errors import StoreError
+from ingest.publish.layout import TABLES
 from ingest.publish.ledger import Published, Table, Wanted
+from ingest.publish.publish import Publisher, PublishOptions, pass_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
 Key = tuple[Table, str]
 
 
 class MemoryLedger:
-    """The `Ledger` protocol over dictionaries; pickles, so that it outlives a killed process."""
+    """The `RepairableLedger` protocol over dictionaries."""
 
     def __init__(self) -> None:
         self.sequence = 0
-        self.wanted: dict[Key, Wanted] = {}
-        self.published: dict[Key, Published] = {}
+        self.truth: dict[Key, Wanted] = {}
+        self.reasons: dict[Key, str] = {}
+        self.out: dict[Key, Published] = {}
         self.staged: dict[Key, Published] = {}
         self.moves: list[tuple[Table, frozenset[str], str]] = []
         self.sealed = 0
 
-    def want(self, wanted: Wanted) -> None:
-        self.wanted.pop((wanted.table, wanted.id), None)
-        self.wanted[wanted.table, wanted.id] = wanted
+    def want(self, *wanted: Wanted) -> None:
+        """Decide how lines ought to be; one that was there keeps its place in the order."""
+        for each in wanted:
+            key = (each.table, each.id)
+            if each.body is None:
+                self.truth.pop(key, None)
+            else:
+                self.truth[key] = each
+            self.reasons[key] = each.reason
 
     def settled(self) -> int:
         return self.sequence
 
     def pending(self) -> Iterator[tuple[Wanted, Published | None]]:
-        for table in ("documents", "links"):
-            for key, wanted in list(self.wanted.items()):
+        for table in TABLES:
+            keys = [key for key in self.truth if key in self.reasons]
+            keys += [key for key in self.reasons if key not in self.truth]
+            for key in keys:
                 if key[0] == table:
-                    yield wanted, self.published.get(key)
+                    wanted = self.truth.get(key) or Wanted(table, key[1], None)
+                    yield replace(wanted, reason=self.reasons[key]), self.out.get(key)
 
     def stage(self, sequence: int, rows: Iterable[Published]) -> None:
         self._check(sequence)
@@ -57,24 +73,83 @@ class MemoryLedger:
         if sequence == self.sealed:
             self._apply()
         self.sequence = sequence
-        self.wanted.clear()
-        self.discard()
+        self.reasons = {}
+        self.staged, self.moves, self.sealed = {}, [], 0
 
     def discard(self) -> None:
         self.staged, self.moves, self.sealed = {}, [], 0
 
+    def published(self) -> Iterator[Published]:
+        yield from [row for row in self.out.values() if row.shard]
+
     def pend(self, shards: Iterable[str] | None) -> None:
-        raise NotImplementedError
+        names = None if shards is None else set(shards)
+        for key, row in self.out.items():
+            if row.shard and (names is None or row.shard in names):
+                self.reasons.setdefault(key, "repaired")
+        if names is None:
+            for key in self.truth:
+                self.reasons.setdefault(key, "repaired")
+
+    def adopt(self, sequence: int, rows: Iterable[Published]) -> None:
+        found = {(row.table, row.id): row for row in rows}
+        lost = {key: replace(row, shard="") for key, row in self.out.items() if key not in found}
+        self.discard()
+        self.out = lost | found
+        self.sequence = sequence
+        for key in [*self.truth, *self.out]:
+            self.reasons.setdefault(key, "repaired")
 
     def _check(self, sequence: int) -> None:
         assert sequence == self.sequence + 1, "only the next generation can be staged"
 
     def _apply(self) -> None:
         for table, old, new in self.moves:
-            for key, row in self.published.items():
+            for key, row in self.out.items():
                 if row.table == table and row.shard in old:
-                    self.published[key] = Published(table, row.id, row.revision, row.digest, new)
-        self.published.update(self.staged)
+                    self.out[key] = replace(row, shard=new)
+        self.out.update(self.staged)
+
+
+class FileLedger(MemoryLedger):
+    """The same, and what is durable is in a file: another process takes it up there."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        if path.exists():
+            self.__dict__.update(pickle.loads(path.read_bytes()))  # noqa: S301 - our own file
+        else:
+            self._save()
+
+    def want(self, *wanted: Wanted) -> None:
+        super().want(*wanted)
+        self._save()
+
+    def seal(self, sequence: int) -> None:
+        super().seal(sequence)
+        self._save()
+
+    def settle(self, sequence: int) -> None:
+        super().settle(sequence)
+        self._save()
+
+    def discard(self) -> None:
+        super().discard()
+        self._save()
+
+    def pend(self, shards: Iterable[str] | None) -> None:
+        super().pend(shards)
+        self._save()
+
+    def adopt(self, sequence: int, rows: Iterable[Published]) -> None:
+        super().adopt(sequence, rows)
+        self._save()
+
+    def _save(self) -> None:
+        spare = self._path.with_suffix(".new")
+        spare.write_bytes(pickle.dumps(self.__dict__))
+        spare.replace(self._path)
 
 
 def body(name: str, text: str = "", **fields: Any) -> dict[str, Any]:
@@ -150,5 +225,12 @@ def ids(names: Iterable[str]) -> set[str]:
     return {document_id("test", name) for name in names}
 
 
-def without(mapping: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {key: value for key, value in mapping.items() if key not in names}
+def clock() -> datetime:
+    return datetime(2024, 6, 1, 12, tzinfo=UTC)
+
+
+def publisher(
+    folder: Path, checkpoint: Callable[[str], None] = pass_by, **options: Any
+) -> Publisher:
+    folder.mkdir(exist_ok=True, parents=True)
+    return Publisher(folder, PublishOptions(**options), clock, checkpoint)

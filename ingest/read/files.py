@@ -106,7 +106,7 @@ class Files(ReaderSettings):
         """Yield every file in order of path; ``cursor`` is not used, fingerprints serve."""
         del cursor
         self.check(context)
-        job = self._job(context)
+        job = self.job(context)
         whole = True
         for found, source_id in self._named(context):
             if context.cancelled():
@@ -149,7 +149,8 @@ class Files(ReaderSettings):
     def _selection(self) -> Selection:
         return Selection(self.include, self.exclude, self.hidden, self.follow_links)
 
-    def _job(self, context: Context) -> Job:
+    def job(self, context: Context) -> Job:
+        """What holds for all files of this source in one run."""
         return Job(
             context,
             self.fields,

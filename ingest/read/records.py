@@ -265,7 +265,7 @@ class Records:
 
     def failed(self, digest: str, error: ReadError, raw: bytes = b"") -> Event:
         """A record that cannot be used, named by its hash; `Unchanged` if it was so before."""
-        source_id = self._by_digest(digest)
+        source_id = self.by_digest(digest)
         fingerprint = self.tag + digest
         if self.context.fingerprint(source_id) == fingerprint:
             return Unchanged(source_id, fingerprint)
@@ -302,7 +302,7 @@ class Records:
 
     def _unique(self, key: str, digest: str) -> str:
         if not key:
-            return self._by_digest(digest)
+            return self.by_digest(digest)
         source_id = f"{self.name}#{key}"
         if not self._add(source_id):
             detail = (
@@ -311,7 +311,8 @@ class Records:
             raise ReadError("duplicate id", detail)
         return source_id
 
-    def _by_digest(self, digest: str) -> str:
+    def by_digest(self, digest: str) -> str:
+        """The id of an item that names none: by its hash, and ``~2`` and so on for copies."""
         source_id, copy = f"{self.name}#{digest}", 1
         while not self._add(source_id if copy == 1 else f"{source_id}~{copy}"):
             copy += 1

@@ -284,17 +284,20 @@ def line_digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-def lines(source: Iterator[bytes], limit: int, *, bare: bool = False) -> Iterator[Line]:
+def lines(
+    source: Iterator[bytes], limit: int, *, bare: bool = False, end: bytes = b"\n"
+) -> Iterator[Line]:
     """Lines that hold more than white space, without it at their ends, numbered from 1.
 
-    Lines end in LF or CR LF.  With ``bare`` they come as they are, without LF alone.
+    Lines end in LF or CR LF, or in another ``end``.  With ``bare`` they come as they are,
+    blank ones too, without ``end`` alone.
     Memory is constant: a line of more than ``limit`` bytes comes with empty ``data``,
     though its digest is over all of it.
     """
     number = 1
     pending = _Pending(limit)
     for chunk in source:
-        first, *others = chunk.split(b"\n")
+        first, *others = chunk.split(end)
         pending.add(first)
         if not others:
             continue
@@ -312,11 +315,12 @@ def lines(source: Iterator[bytes], limit: int, *, bare: bool = False) -> Iterato
 
 
 def _line(number: int, data: bytes, limit: int, *, bare: bool) -> Line | None:
+    if len(data) > limit:
+        return Line(number, b"", len(data), line_digest(data))
     if bare:  # made of several, a row has a digest of its own
-        return Line(number, data if len(data) <= limit else b"", len(data), "")
+        return Line(number, data, len(data), "")
     inside = data.strip()
-    kept = inside if len(inside) <= limit else b""
-    return Line(number, kept, len(inside), line_digest(inside)) if inside else None
+    return Line(number, inside, len(inside), line_digest(inside)) if inside else None
 
 
 class _Pending:

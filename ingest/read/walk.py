@@ -263,7 +263,8 @@ def _file(entry: os.DirEntry[str], name: str) -> Seen:
 def _regular(path: str, name: str, status: os.stat_result) -> Seen:
     if stat.S_ISREG(status.st_mode):
         return Found(path, name, status.st_size, str(status.st_mtime_ns))
-    detail = f"{path} is a pipe, socket or device; it is not opened"
+    what = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
+    detail = f"{path} is {what}; it is not opened"
     return Trouble(path, name, "not a regular file", detail, hides=False)
 
 

@@ -214,7 +214,6 @@ class Decider:
         for standing in opened:
             memory.reopen(standing)
         for member in members:
-            memory.reopen(member)
             memory.survive(member, member.story_id)
             waiting[member.number] = member
         return opened

@@ -66,13 +66,13 @@ class World:
         del self.memory.known[number]
         self.decider.settle([], orphans)
 
-    def edit(self, number: int, shingles: set[int]) -> int:
+    def edit(self, number: int, shingles: set[int], terms: set[int] | None = None) -> int:
         old = self.memory.known[number]
         orphans = self.decider.release(number)
         del self.memory.known[number]
         return self.arrive(
             shingles,
-            set(old.terms),
+            set(old.terms) if terms is None else terms,
             old.standing.priority,
             arrival=old.standing.arrival,
             story_id=old.story_id,
@@ -101,11 +101,12 @@ class World:
 
 
 texts = st.sets(st.integers(0, 12), min_size=1, max_size=10)
+terms = st.sets(st.integers(0, 6), min_size=1, max_size=4)
 operations = st.lists(
     st.one_of(
-        st.tuples(st.just("arrive"), texts, st.integers(0, 3)),
-        st.tuples(st.just("edit"), texts, st.integers(0, 30)),
-        st.tuples(st.just("depart"), st.just(set()), st.integers(0, 30)),
+        st.tuples(st.just("arrive"), texts, terms, st.integers(0, 3)),
+        st.tuples(st.just("edit"), texts, terms, st.integers(0, 30)),
+        st.tuples(st.just("depart"), st.just(set()), st.just(set()), st.integers(0, 30)),
     ),
     max_size=25,
 )
@@ -114,15 +115,15 @@ operations = st.lists(
 @settings(max_examples=300, deadline=None)
 @given(survivor=st.sampled_from(SURVIVORS), steps=operations, threshold=st.sampled_from([0.5, 0.8]))
 def test_survivors_are_the_first_independent_set_by_rank(
-    survivor: Any, steps: list[tuple[str, set[int], int]], threshold: float
+    survivor: Any, steps: list[tuple[str, set[int], set[int], int]], threshold: float
 ) -> None:
     world = World(Rules(survivor=survivor, near_threshold=threshold))
-    for operation, shingles, choice in steps:
+    for operation, shingles, words, choice in steps:
         there = sorted(world.memory.known)
         if operation == "arrive":
-            world.arrive(shingles, priority=choice)
+            world.arrive(shingles, words, priority=choice)
         elif there and operation == "edit":
-            world.edit(there[choice % len(there)], shingles)
+            world.edit(there[choice % len(there)], shingles, words)
         elif there:
             world.depart(there[choice % len(there)])
         assert world.survivors() == world.expected()

@@ -194,7 +194,7 @@ def _check(place: str, source: str) -> None:
 
 def _on_disk(path: str, context: Context) -> str:
     joined = os.path.join(context.base, os.path.expanduser(path))  # noqa: PTH111, PTH118  # pathlib would take "//" and "/." out of a pattern
-    return joined.rstrip("/") or "/"
+    return "/" + "/".join(part for part in joined.split("/") if part not in {"", "."})
 
 
 def _folder_name(root: str) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ingest.read.disk import State
 
+_PASSING = frozenset({"vanished", "cannot be read"})
 # A file that changed this shortly before it was read may change again without its
 # time telling: file systems keep it in steps of up to 2 s (FAT).
 _RACY_NS = 2_000_000_000
@@ -44,10 +45,14 @@ def changed_or_not(found: Found, source_id: str, job: Job) -> Iterator[Event]:
 
 def failed_place(trouble: Trouble, source_id: str, job: Job) -> Event:
     """A place that could not be looked at; `Unchanged` if it was so on the last run."""
-    fingerprint = f"{job.tag}{trouble.reason}"
-    if job.context.fingerprint(source_id) == fingerprint:
-        return Unchanged(source_id, fingerprint)
-    return Failed(source_id, trouble.reason, detail=trouble.detail, fingerprint=fingerprint)
+    error = ReadError(trouble.reason, trouble.detail)
+    known = job.context.fingerprint(source_id)
+    return _failed(source_id, error, _mark(trouble.reason, job), known)
+
+
+def _mark(reason: str, job: Job) -> str:
+    """The fingerprint of what could not be opened; none where the next run may fare better."""
+    return "" if reason in _PASSING else job.tag + reason
 
 
 def _form(found: Found, job: Job) -> Form:
@@ -79,7 +84,7 @@ def _document(found: Found, source_id: str, form: Form, known: str, job: Job) ->
     except ReadError as error:
         return _failed(source_id, error, fingerprint, known, raw=packed)
     except OSError as error:
-        return _failed(source_id, _refused(error, found), job.tag + reason_of(error), known)
+        return _failed(source_id, _refused(error, found), _mark(reason_of(error), job), known)
     return RawDocument(source_id, data, media_type=media_type, fingerprint=fingerprint)
 
 
@@ -111,7 +116,7 @@ def _container(found: Found, source_id: str, form: Form, known: str, job: Job) -
         with found.disk.open(found.path) as file:
             yield from _opened(file, found, source_id, form, known, job)
     except OSError as error:
-        mark = job.tag + reason_of(error)
+        mark = _mark(reason_of(error), job)
         yield _failed(source_id, _refused(error, found), mark, known, container=source_id)
 
 

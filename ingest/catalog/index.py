@@ -164,6 +164,14 @@ class BandIndex:
             np.concatenate([np.empty(0, np.int64), *(one.shared for one in found)]),
         )
 
+    def _found(
+        self, parts: Sequence[NDArray[np.uint32]], entries: NDArray[np.int64], least: int
+    ) -> Found:
+        """Count equal numbers, of keys that gave so many entries each."""
+        capped = int(np.count_nonzero(entries >= self._cap))
+        self.capped += capped
+        return Found(*_tally(np.concatenate(parts), least), capped)
+
     # --- files ------------------------------------------------------------------------
 
     def flush(self) -> RunInfo | None:
@@ -218,7 +226,7 @@ class Prefetched:
         self._located = located
         shape = (len(located), *keys.shape)
         self._counts = np.array([one.counts for one in located], np.int64).reshape(shape)
-        self._any = self._counts.any(axis=(0, 2))
+        self._any: list[bool] = np.any(self._counts, axis=(0, 2)).tolist()
 
     def candidates(self, row: int, least: int = 1) -> Found:
         """Find documents that share at least ``least`` keys with document ``row`` of the batch.
@@ -229,20 +237,24 @@ class Prefetched:
         if index._moves != self._moves:  # noqa: SLF001 - its own index
             return index.candidates(self._keys[row], least)
         recent, met = index._recent.sharing(self._keys[row], index._cap)  # noqa: SLF001
-        numbers = [recent]
-        total = met
         if self._any[row]:
-            counts = self._counts[:, row]
-            before = np.cumsum(counts, axis=0) - counts + met
-            takes = np.clip(index._cap - before, 0, counts)  # noqa: SLF001
-            total = met + takes.sum(axis=0)
-            span = slice(row * self._keys.shape[1], (row + 1) * self._keys.shape[1])
-            for located, take in zip(self._located, takes, strict=True):
-                if take.any():
-                    numbers.append(located.newest(span, take))
-        capped = int(np.count_nonzero(total >= index._cap))  # noqa: SLF001 - its own index
-        index.capped += capped
-        return Found(*_tally(np.concatenate(numbers), least), capped)
+            return self._with_older(row, least, recent, met)
+        return index._found([recent], met, least) if recent.size else _NOTHING  # noqa: SLF001
+
+    def _with_older(
+        self, row: int, least: int, recent: NDArray[np.uint32], met: NDArray[np.int64]
+    ) -> Found:
+        """Add what was there when the batch was looked up, as far as the cap leaves room."""
+        counts = self._counts[:, row]
+        newer = np.cumsum(counts, axis=0) - counts + met
+        takes = np.clip(self._index._cap - newer, 0, counts)  # noqa: SLF001 - its own index
+        span = slice(row * self._keys.shape[1], (row + 1) * self._keys.shape[1])
+        older = [
+            located.newest(span, take)
+            for located, take in zip(self._located, takes, strict=True)
+            if take.any()
+        ]
+        return self._index._found([recent, *older], met + takes.sum(axis=0), least)  # noqa: SLF001
 
 
 class _Recent:
@@ -251,6 +263,7 @@ class _Recent:
     def __init__(self, bands: int) -> None:
         self.count = 0
         self._bands = bands
+        self._none = np.zeros(bands, dtype=np.int64)
         self._keys = np.empty((16, bands), dtype=np.uint64)
         self._numbers = np.empty(16, dtype=np.uint32)
 
@@ -277,10 +290,11 @@ class _Recent:
         self, keys: NDArray[np.uint64], cap: int
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         """Give each row's number once for each shared key, and how many rows share each key."""
-        if not self.count:
-            return self._numbers[:0], np.zeros(self._bands, dtype=np.int64)
-        same: NDArray[np.bool_] = np.asarray(self.rows() == keys)
-        places = np.flatnonzero(same)
+        same = np.empty((self.count, self._bands), dtype=bool)
+        np.equal(self._keys[: self.count], keys, out=same)
+        (places,) = same.ravel().nonzero()
+        if not places.size:
+            return _NOTHING.numbers, self._none
         row, band = np.divmod(places, self._bands)
         met = np.bincount(band, minlength=self._bands)
         if met.max() > cap:
@@ -288,6 +302,9 @@ class _Recent:
             stays = ahead[row, band] <= cap
             row, met = row[stays], np.minimum(met, cap)
         return self._numbers[row], met
+
+
+_NOTHING = Found(np.empty(0, np.uint32), np.empty(0, np.int64), 0)
 
 
 def _tally(numbers: NDArray[np.uint32], least: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -186,6 +187,7 @@ class _Table:
         self._edits = Edits(site.layout.tmp / f"{table}.edits")
         self._fresh: list[_Fresh] = []
         self._writer: ShardWriter | None = None
+        self._opened: ShardWriter | None = None
         self._rows: list[Published] = []
 
     def holds(self, shard: str) -> bool:
@@ -234,10 +236,11 @@ class _Table:
         return (pack_all if self._site.compacting else plan)(parts, self._site.limits)
 
     def abandon(self) -> None:
-        """Close what is open."""
-        if self._writer is not None:
-            self._writer.abandon()
-        self._edits.close()
+        """Close what is open, as far as a failing disk lets us."""
+        if self._opened is not None:
+            self._opened.abandon()
+        with contextlib.suppress(OSError):  # closing flushes what nobody needs any more
+            self._edits.close()
 
     def _roll(self) -> None:
         """Finish the shard of new lines; only the last of them can be small enough to merge."""
@@ -327,7 +330,8 @@ class _Table:
 
     def _open(self, born: tuple[int, int]) -> ShardWriter:
         name = shard_name(self._table, born, self._site.sequence, self._suffix)
-        return ShardWriter(self._site.folder / name, self._table)
+        self._opened = ShardWriter(self._site.folder / name, self._table)
+        return self._opened
 
     def _published(self, edit: Edit, shard: str) -> Published:
         return Published(self._table, edit.id, edit.revision, edit.digest, shard)

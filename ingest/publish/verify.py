@@ -214,9 +214,7 @@ class _Check:
         for id_, link in self._seen["links"].items():
             of, own = documents.get(link.of), documents.get(id_)
             if of is None:
-                yield from self._tell(
-                    "link", link.shard, f"{id_} is linked to {link.of}: not there"
-                )
+                yield from self._tell("link", link.shard, f"{id_}: linked to {link.of}, not there")
             elif of.story_id != link.story_id:
                 yield from self._tell("link", link.shard, f"{id_}: not the story of {link.of}")
             if own is not None and own.story_id != link.story_id:
@@ -239,9 +237,10 @@ class _Check:
             yield Problem("history", str(self._layout.change(number)), message)
             return
         last: dict[str, tuple[str, int]] = {}
-        for number in self._layout.history():
-            if number <= self._corpus.sequence:
-                for change in _changes(self._layout.change(number)):
+        files = [self._layout.change(n) for n in self._layout.history()]
+        for file in [*files, self._corpus.path / CHANGES]:
+            for change in _changes(file):
+                if change["seq"] <= self._corpus.sequence:
                     last[change["id"]] = (change["op"], change["revision"])
         yield from self._replayed(last)
 
@@ -286,9 +285,12 @@ class _Check:
 
 
 def broken_history(layout: Layout, sequence: int) -> dict[int, str]:
-    """Numbers of the change files up to ``sequence`` that are missing in between or damaged."""
+    """Numbers of the change files up to ``sequence`` that are missing in between or damaged.
+
+    The newest may be missing: its generation has it, and the next run shows it.
+    """
     history = [number for number in layout.history() if number <= sequence]
-    broken = dict.fromkeys(range(min(history, default=1), sequence + 1), "is missing")
+    broken = dict.fromkeys(range(min(history, default=sequence), sequence), "is missing")
     for number in history:
         try:
             wrong = any(change["seq"] != number for change in _changes(layout.change(number)))

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import os
 import pickle
+import signal
+import traceback
+import warnings
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ingest.documents import document_id
 from ingest.errors import StoreError
+from ingest.publish.corpus import Change, open_corpus
 from ingest.publish.layout import TABLES
 from ingest.publish.ledger import Published, Table, Wanted
 from ingest.publish.publish import Publisher, PublishOptions, pass_by
@@ -234,3 +240,61 @@ def publisher(
 ) -> Publisher:
     folder.mkdir(exist_ok=True, parents=True)
     return Publisher(folder, PublishOptions(**options), clock, checkpoint)
+
+
+def contents(folder: Path) -> dict[str, tuple[int, str]]:
+    """What a consumer who reads everything has: revision and text of each id."""
+    with open_corpus(folder) as corpus:
+        return {each.id: (each.revision, each.text) for each in corpus.documents()}
+
+
+class Consumer:
+    """Follows the changes, remembering one number, and notices any that does not fit."""
+
+    def __init__(self, folder: Path) -> None:
+        self.sequence = 0
+        self.revisions: dict[str, int] = {}
+        self._folder = folder
+
+    def follow(self) -> None:
+        with open_corpus(self._folder) as corpus:
+            for change in corpus.changes(self.sequence):
+                assert change.seq > self.sequence
+                self._apply(change)
+            self.sequence = corpus.sequence
+
+    def _apply(self, change: Change) -> None:
+        if change.op == "add":
+            assert change.id not in self.revisions
+            self.revisions[change.id] = change.revision
+        elif change.op == "update":
+            assert self.revisions[change.id] < change.revision
+            self.revisions[change.id] = change.revision
+        else:
+            assert self.revisions.pop(change.id) == change.revision
+
+
+def in_child(work: Callable[[], None]) -> int:
+    """Run work in a process of its own; gives the signal that ended it, negative, or 0."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking while threads idle
+        child = os.fork()
+    if child:
+        return -os.WTERMSIG(status) if (status := os.waitpid(child, 0)[1]) < 256 else status >> 8
+    try:
+        work()
+    except BaseException:  # noqa: BLE001 - the child must never return into pytest
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def killer(number: int) -> Callable[[str], None]:
+    """Give a checkpoint that kills the process the ``number``-th time that it is called."""
+    calls = itertools.count()
+
+    def checkpoint(_name: str) -> None:
+        if next(calls) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return checkpoint

@@ -8,6 +8,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+
+# `python -c`, which a fork server is, looks for modules in the current folder first: a
+# `numpy.py` that happens to lie there must not be imported in numpy's place.
+if "" in sys.path:
+    sys.path.remove("")
 
 # A process that has threads must not fork: OpenBLAS (numpy) and OpenMP start theirs when
 # they are loaded, one a core.  One each is also right for workers that fill the cores.

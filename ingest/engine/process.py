@@ -26,7 +26,7 @@ _CHILDREN = threading.Lock()
 status of each when any is started; two threads at that would lose a status."""
 
 
-class WorkerDied(Exception):  # noqa: N818 - an event that is handled, not an error
+class WorkerDied(Exception):
     """The worker is gone; what it was given must be given to another one."""
 
     def __init__(self, casualty: Casualty) -> None:

@@ -134,10 +134,10 @@ def test_every_item_a_killer() -> None:
 
 def test_an_idle_worker_killed_from_outside_costs_nothing() -> None:
     with Processes(1, Limits(), PRELOAD) as engine:
-        results = engine.map(engine_work.make_pid, iter(range(2)), always)
-        _, first = next(results)
-        os.kill(int(str(first)), signal.SIGKILL)
-        _, second = next(results)
+        ((_, first),) = engine.map(engine_work.make_pid, [1], always)
+        assert isinstance(first, int)
+        os.kill(first, signal.SIGKILL)
+        ((_, second),) = engine.map(engine_work.make_pid, [2], always)
         assert isinstance(second, int)
 
 
@@ -168,6 +168,15 @@ def test_what_libraries_print_stays_out_of_the_output(capfd: pytest.CaptureFixtu
     assert capfd.readouterr().out == ""
 
 
+def test_modules_beside_the_program_do_not_shadow_what_is_preloaded(
+    program: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "numpy.py").write_text("raise SystemExit('the wrong numpy')")
+    process = program(["b"], cwd=tmp_path)
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+
+
 # --- when workers are started, and when they go ---------------------------------------
 
 
@@ -194,6 +203,14 @@ def test_make_is_called_once_in_each_worker(tmp_path: Path) -> None:
         made = [int(line) for line in log.read_text().split()]
         assert len(made) == len(set(made)) >= 1
         assert set(made) <= set(engine.pids)
+
+
+def test_workers_are_forked_from_a_process_without_threads() -> None:
+    """numpy is preloaded, whose OpenBLAS starts a thread for every core if it may."""
+    with Processes(1, Limits(), PRELOAD) as engine:
+        list(engine.map(engine_work.make_double, [1], always))
+        (pid,) = engine.pids
+        assert psutil.Process(psutil.Process(pid).ppid()).num_threads() == 1
 
 
 def test_two_maps_at_once_are_refused() -> None:
@@ -254,16 +271,20 @@ def program(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started = []
     importable = str(Path(__file__).parent / "importable")
 
-    def start(items: list[str], *, seconds: float = 30, close: bool = True) -> Any:
-        script = tmp_path / "program.py"
+    def start(
+        items: list[str], *, seconds: float = 30, close: bool = True, cwd: Path | None = None
+    ) -> Any:
+        script = tmp_path / "programs" / "program.py"
+        script.parent.mkdir()
         script.write_text(textwrap.dedent(SCRIPT).format(items=items, seconds=seconds, close=close))
         process = subprocess.Popen(
             [sys.executable, script],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": importable},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([importable, *sys.path])},
             start_new_session=True,
+            cwd=cwd,
         )
         started.append(process)
         return process

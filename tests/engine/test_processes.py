@@ -205,12 +205,9 @@ def test_make_is_called_once_in_each_worker(tmp_path: Path) -> None:
         assert set(made) <= set(engine.pids)
 
 
-def test_workers_are_forked_from_a_process_without_threads() -> None:
-    """numpy is preloaded, whose OpenBLAS starts a thread for every core if it may."""
-    with Processes(1, Limits(), PRELOAD) as engine:
-        list(engine.map(engine_work.make_double, [1], always))
-        (pid,) = engine.pids
-        assert psutil.Process(psutil.Process(pid).ppid()).num_threads() == 1
+def test_libraries_are_kept_from_starting_threads_before_the_fork() -> None:
+    names = ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"]
+    assert run(engine_work.make_environment, names, Limits()) == ["1", "1"]
 
 
 def test_two_maps_at_once_are_refused() -> None:

@@ -292,15 +292,16 @@ class _Recent:
         """Give each row's number once for each shared key, and how many rows share each key."""
         same = np.empty((self.count, self._bands), dtype=bool)
         np.equal(self._keys[: self.count], keys, out=same)
-        (places,) = same.ravel().nonzero()
+        places = same.ravel().nonzero()[0]
         if not places.size:
             return _NOTHING.numbers, self._none
-        row, band = np.divmod(places, self._bands)
-        met = np.bincount(band, minlength=self._bands)
+        row = places // self._bands
+        met = np.bincount(places - row * self._bands, minlength=self._bands)
         if met.max() > cap:
-            ahead = np.cumsum(same[::-1], axis=0)[::-1]  # newer ones and itself
-            stays = ahead[row, band] <= cap
-            row, met = row[stays], np.minimum(met, cap)
+            for full in (met > cap).nonzero()[0]:
+                same[same[:, full].nonzero()[0][:-cap], full] = False
+            row = same.ravel().nonzero()[0] // self._bands
+            met = np.minimum(met, cap)
         return self._numbers[row], met
 
 
@@ -310,10 +311,11 @@ _NOTHING = Found(np.empty(0, np.uint32), np.empty(0, np.int64), 0)
 def _tally(numbers: NDArray[np.uint32], least: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Count equal numbers; those that occur at least ``least`` times, sorted."""
     numbers.sort()
-    starts = np.flatnonzero(np.concatenate([[True], numbers[1:] != numbers[:-1]])[: numbers.size])
-    shared = np.diff(starts, append=numbers.size)
-    enough = shared >= least
-    return numbers[starts[enough]], shared[enough]
+    ends = np.append((numbers[1:] != numbers[:-1]).nonzero()[0], numbers.size - 1) + 1
+    shared = ends.copy()
+    shared[1:] -= ends[:-1]
+    enough = (shared >= least).nonzero()[0]
+    return numbers[ends[enough] - 1], shared[enough]
 
 
 def _tier(sizes: Sequence[int]) -> int:

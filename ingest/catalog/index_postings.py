@@ -91,17 +91,18 @@ class Located:
 
     def newest(self, row: slice, takes: NDArray[np.int64]) -> NDArray[np.uint32]:
         """Numbers of the newest ``takes`` entries of each key in ``row``; takes <= counts."""
-        some = np.flatnonzero(takes)
+        some = takes.nonzero()[0]
+        taken = takes[some]
         ends = self.starts[row][some] + self.counts[row][some]
-        return self.postings.numbers[ranges(ends - takes[some], takes[some])]
+        return self.postings.numbers.take(ranges(ends - taken, taken))
 
 
 def ranges(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Give starts[0], starts[0] + 1, ... counts[0] of them, then starts[1], ...; one array."""
-    ends = np.cumsum(counts)
-    total = int(ends[-1]) if ends.size else 0
-    within: NDArray[np.int64] = np.repeat(starts - (ends - counts), counts)
-    return within + np.arange(total)
+    ends = counts.cumsum()
+    places: NDArray[np.int64] = np.repeat(starts - ends + counts, counts)
+    places += np.arange(places.size)
+    return places
 
 
 def bits_for(entries: int) -> int:

@@ -20,14 +20,14 @@ _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EXDEV, errno.EMLINK, errno.E
 
 
 @contextmanager
-def storing(folder: Path) -> Iterator[None]:
+def storing(folder: Path, what: str = "the corpus") -> Iterator[None]:
     """Turn a failing disk into a `StoreError` that says what failed and what to do."""
     try:
         yield
     except OSError as error:
         where = error.filename or folder
         raise StoreError(
-            f"cannot write the corpus: {where}: {error.strerror or error}", hint=_hint(error.errno)
+            f"cannot write {what}: {where}: {error.strerror or error}", hint=_hint(error.errno)
         ) from error
 
 

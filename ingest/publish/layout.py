@@ -13,6 +13,7 @@ is the order of arrival of what lies in them, whatever was rewritten or merged.
 
 from __future__ import annotations
 
+import errno
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -81,9 +82,14 @@ class Layout:
         except FileNotFoundError:
             return 0
         except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise CorpusError(
+                    f"{self.current} cannot be read: {error.strerror}",
+                    hint="make the store readable for this user",
+                ) from error
             raise CorpusError(
                 f"{self.current} is not a symbolic link, so it was not made by ingest",
-                hint="move it away and run `ingest corpus verify --repair`",
+                hint="run `ingest corpus verify --repair`, which sets it aside",
             ) from error
         match = _TARGET.fullmatch(target)
         if not match:

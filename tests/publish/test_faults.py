@@ -9,6 +9,8 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,7 +33,6 @@ from ingest.publish.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from ingest.publish.publish import Publisher
 
@@ -236,14 +237,22 @@ def test_a_failing_sync_leaves_the_corpus_as_it_was(
     assert verify(tmp_path, ledger.published()) == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
-    ledger = MemoryLedger()
-    before(ledger)
-    tmp_path.chmod(0o500)
-    with pytest.raises(StoreError, match="Permission denied") as caught:
-        publisher(tmp_path).publish(ledger, "one")
-    assert "writable" in caught.value.hint
+def test_a_store_that_cannot_be_written() -> None:
+    def denied() -> None:
+        if os.geteuid() == 0:
+            os.seteuid(65534)  # root may write everywhere
+        with pytest.raises(StoreError, match="Permission denied") as caught:
+            target.publish(MemoryLedger(), "one")
+        assert "writable" in caught.value.hint
+
+    with tempfile.TemporaryDirectory() as name:
+        target = publisher(Path(name) / "corpus")
+        target.folder.chmod(0o555)
+        Path(name).chmod(0o555)
+        assert in_child(denied) == 0
+        assert list(target.folder.iterdir()) == []
+        target.folder.chmod(0o700)
+        Path(name).chmod(0o700)
 
 
 def test_the_change_file_is_shown_only_once_the_generation_is_current(tmp_path: Path) -> None:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _DEEPEST = 3  # archives in one another; a zip may hold itself
 _HEADER = 1 << 20  # a tar header beyond this is no name
-_DOTS = frozenset({".", ".."})
 _ENCRYPTED = 1  # bit of a zip member's flags
 
 _Events: TypeAlias = "Callable[[Blob, Job], Iterator[Event]]"
@@ -59,9 +58,7 @@ class _Members:
     def wants(self, name: str) -> bool:
         """Whether a member of this name is to be read."""
         selection = self.job.selection
-        if not selection.hidden and any(
-            part.startswith(".") and part not in _DOTS for part in name.split("/")
-        ):
+        if not selection.hidden and any(map(_is_hidden, _slashed(name).split("/"))):
             return False
         return form_of(name).format is not None and not matches(selection.exclude, name)
 
@@ -88,9 +85,7 @@ class _Members:
             yield self._failed(source_id, error)
 
     def _source_id(self, name: str) -> str:
-        plain = "/".join(
-            part for part in name.replace("\\", "/").split("/") if part not in {"", "."}
-        )
+        plain = "/".join(part for part in _slashed(name).split("/") if part not in {"", "."})
         count = self._names[plain] = self._names.get(plain, 0) + 1
         return f"{self.blob.name}!/{plain}" + (f"~{count}" if count > 1 else "")
 
@@ -107,23 +102,35 @@ class _Members:
         )
 
 
+def _slashed(name: str) -> str:
+    """The name with the slashes of Windows turned, as some zip programs write them."""
+    return name.replace("\\", "/")
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith(".") and part not in {".", ".."}
+
+
 def _refuse_unsafe(name: str) -> None:
-    path = name.replace("\\", "/")
+    path = _slashed(name)
     if path.startswith("/") or ".." in path.split("/") or path[1:2] == ":":
         raise ReadError("unsafe name", f"the member {name!r} would lie outside of the archive")
 
 
 def _zip(blob: Blob, members: _Members) -> Iterator[Event]:
-    try:
-        archive = zipfile.ZipFile(blob.seekable())
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise ReadError("damaged", f"zip: {error}") from error
-    with archive:
+    with blob.seekable() as file, _directory(file) as archive:
         for info in archive.infolist():
             if members.job.context.cancelled():
                 return
             if _is_file(info) and members.wants(info.filename):
                 yield from members.events(info.filename, partial(_open, archive, info, blob))
+
+
+def _directory(file: BinaryIO) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise ReadError("damaged", f"zip: {error}") from error
 
 
 def _is_file(info: zipfile.ZipInfo) -> bool:
@@ -212,4 +219,5 @@ def _extract(archive: tarfile.TarFile, header: tarfile.TarInfo) -> IO[bytes]:
     file = archive.extractfile(header)
     if file is None:
         raise ReadError("damaged", "tar: the member has no data")
-    return file
+    # tarfile's own file object cannot say whether it is seekable, and fails when asked.
+    return io.BufferedReader(ChunkFile(iter(lambda: file.read(1 << 18), b"")))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ingest.read import streams
 from ingest.read.records import Fields, Records
@@ -63,18 +64,20 @@ class Blob:
         """Its bytes in chunks, decompressed."""
         return streams.chunks(self.file, self.packing, self.budget)
 
-    def seekable(self) -> BinaryIO:
+    @contextmanager
+    def seekable(self) -> Iterator[BinaryIO]:
         """Its bytes as a file to move about in; over 32 MiB in an unnamed temporary file."""
         if self.file.seekable():
             packed = streams.compression(self.file.read(6)) or self.packing
             self.file.seek(0)
             if not packed:
-                return self.file
-        spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115  # freed with the blob
-        for chunk in self.unpacked():
-            spool.write(chunk)
-        spool.seek(0)
-        return spool  # type: ignore[return-value]  # is a BinaryIO in all but name
+                yield self.file
+                return
+        with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as spool:
+            for chunk in self.unpacked():
+                spool.write(chunk)
+            spool.seek(0)
+            yield cast("BinaryIO", spool)
 
     def records(self, job: Job) -> Records:
         """Where its records get their ids."""

@@ -27,7 +27,11 @@ _MOST = 256 << 20
 
 def read(blob: Blob, job: Job) -> Iterator[Event]:
     """The events of a JSON file; raises `ReadError` where it is not JSON."""
-    file = blob.seekable()
+    with blob.seekable() as file:
+        yield from _read(file, blob, job)
+
+
+def _read(file: BinaryIO, blob: Blob, job: Job) -> Iterator[Event]:
     if _is_jsonl(file, job):
         lines = streams.lines(_text(file, job), job.context.max_bytes)
         yield from records.rows(lines, blob.records(job), job.context)

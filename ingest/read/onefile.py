@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from ingest.read.disk import State
 
-_PASSING = frozenset({"vanished", "cannot be read"})
+# What the next run may do better at has no fingerprint, so that it is tried again.
+_PASSING = frozenset({"vanished", "cannot be read", "not supported"})
 # A file that changed this shortly before it was read may change again without its
 # time telling: file systems keep it in steps of up to 2 s (FAT).
 _RACY_NS = 2_000_000_000
@@ -51,8 +52,8 @@ def failed_place(trouble: Trouble, source_id: str, job: Job) -> Event:
 
 
 def _mark(reason: str, job: Job) -> str:
-    """The fingerprint of what could not be opened; none where the next run may fare better."""
-    return "" if reason in _PASSING else job.tag + reason
+    """The fingerprint of what could not be opened."""
+    return job.tag + reason
 
 
 def _form(found: Found, job: Job) -> Form:
@@ -200,6 +201,8 @@ def _failed(
     raw: bytes = b"",
     container: str = "",
 ) -> Event:
+    if error.reason in _PASSING:
+        fingerprint = ""
     if fingerprint and known == fingerprint:
         return Unchanged(source_id, fingerprint)
     return Failed(

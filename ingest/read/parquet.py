@@ -25,10 +25,10 @@ def read(blob: Blob, job: Job) -> Iterator[Event]:
         detail = "reading Parquet needs pyarrow: pip install 'ingest[parquet]'"
         raise ReadError("not supported", detail) from None
     try:
-        table = parquet.ParquetFile(blob.seekable())
-        _check(table, job)
-        _spend(table, blob)
-        yield from _rows(table, blob, job)
+        with blob.seekable() as file, parquet.ParquetFile(file) as table:
+            _check(table, job)
+            _spend(table, blob)
+            yield from _rows(table, blob, job)
     except (pa.ArrowException, OSError) as error:
         raise ReadError("damaged", f"Parquet: {' '.join(str(error).split())}") from error
 

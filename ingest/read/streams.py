@@ -29,8 +29,8 @@ _MAGIC = (
 )
 # LZMA would allocate whatever the header asks for, up to 4 GiB; xz -9 needs 65 MiB.
 _XZ_MEMORY = 256 << 20
-# zstd turns one byte into 32 KiB at worst: 2 KiB at a time keep a bomb's step at 64 MiB.
-_ZST_STEP = 2 << 10
+# zstd turns one byte into 32 KiB at worst: 256 bytes at a time keep a bomb's step at 8 MiB.
+_ZST_STEP = 256
 
 
 class ReadError(Exception):

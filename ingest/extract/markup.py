@@ -19,7 +19,8 @@ _BLOCKS = frozenset(
     " dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr html legend li"
     " main nav ol p pre section summary table tbody td tfoot th thead tr ul".split()
 )
-_LONG_TAG = re.compile(r"<([a-zA-Z][^\s<>/]*)([^<>]{32768,})>")
+_LONG = 1 << 15  # characters: a tag that is looked at more closely
+_LONG_TAG = re.compile(rf"<([a-zA-Z][a-zA-Z0-9]*)\b([^<>]{{{_LONG},}})>")
 _MOST_ATTRIBUTES = 1000
 _LONGEST_TAG = 1 << 20  # characters; a forum's posts may be in an attribute of some 100 KB
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
@@ -35,7 +36,7 @@ def tame(page: str) -> str:
     libxml2 compares each attribute of a tag with each (50,000 take it 10 s), and the
     search for dates runs slow patterns over each of them.
     """
-    if len(page) < _LONGEST_TAG >> 5:
+    if not _has_long_run(page):
         return page
 
     def bare(match: re.Match[str]) -> str:
@@ -43,6 +44,18 @@ def tame(page: str) -> str:
         return f"<{match[1]}>" if absurd else match[0]
 
     return _LONG_TAG.sub(bare, page)
+
+
+def _has_long_run(page: str) -> bool:
+    """Whether the page may hold a tag of `_LONG` characters; looks at a handful of places.
+
+    Such a tag covers one of these windows whole, and no angle bracket stands in it.
+    """
+    window = _LONG // 2
+    return any(
+        page.find("<", at, at + window) < 0 and page.find(">", at, at + window) < 0
+        for at in range(0, len(page) - window, window)
+    )
 
 
 def repair(page: str) -> str:

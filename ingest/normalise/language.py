@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 UNKNOWN = "und"
 
 _SAMPLE = 300  # characters: 0.2 ms, where the whole of a 300-word text takes 0.9
+_LONG_SAMPLE = 3000  # looked at only where the short one leaves doubt
 _FEWEST_LETTERS = 20  # of an alphabet; below that the model guesses
 _FEWEST_IDEOGRAPHS = 4
 _SURE = 0.5
@@ -23,17 +24,15 @@ def detect(text: str, hint: str = "") -> str:
     """Tell the ISO 639-1 code of the language, ``und`` where it is too little to tell by.
 
     ``hint`` is what the page declares.  Templates often declare wrongly, so it decides
-    only where the text leaves doubt and the model does not rule it out.
+    only where the text leaves doubt and the model does not rule it out: of 40 pages where
+    declaration and text differed (pages-segments), the declaration was wrong on nearly all.
     """
-    sample = _sample(text)
     hint = code(hint)
-    if not _has_enough(sample):
-        return UNKNOWN
-    ranking = dict(_ranker()(sample))
-    best = max(ranking, key=lambda language: ranking[language])
-    if ranking.get(hint, 0.0) >= _SURE_WITH_HINT:
-        return hint
-    return best if best != _NO_LANGUAGE and ranking[best] >= _SURE else UNKNOWN
+    for sample in (_sample(text), text[:_LONG_SAMPLE]):
+        found = _told(sample, hint)
+        if found != UNKNOWN or len(text) <= _SAMPLE:
+            return found
+    return UNKNOWN
 
 
 def code(label: str) -> str:
@@ -41,6 +40,16 @@ def code(label: str) -> str:
     primary = label.strip().lower().replace("_", "-").partition("-")[0]
     primary = _OTHER_NAMES.get(primary, primary)
     return primary if primary in _iso_639_1() else ""
+
+
+def _told(sample: str, hint: str) -> str:
+    if not _has_enough(sample):
+        return UNKNOWN
+    ranking = dict(_ranker()(sample))
+    if ranking.get(hint, 0.0) >= _SURE_WITH_HINT:
+        return hint
+    best = max(ranking, key=lambda language: ranking[language])
+    return best if best != _NO_LANGUAGE and ranking[best] >= _SURE else UNKNOWN
 
 
 def _sample(text: str) -> str:

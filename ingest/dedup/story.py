@@ -1,21 +1,26 @@
 """Which documents tell the same story: the similarity of two, and the rule that decides.
 
+    terms -> signature -> candidates -> similarity -> stories worth a look -> the story
+
 Candidates come from MinHash of each document's `SIGNED` weightiest terms: documents that
-agree in at least `StoryRule.rows` of `ROWS` rows.  The cosine of the term vectors
-(`ingest.dedup.terms`) decides.
+agree in at least `StoryRule.rows` of `ROWS` rows.  A story is represented by its first
+`StoryRule.representatives` documents, for good, so that it cannot drift however many
+join; a document joins the story whose representatives are most similar to it on average.
+With one representative this is the leader rule, with all of them online average link.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from math import fsum
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ingest.dedup.minhash import minhash
 from ingest.dedup.rarity import table_version
-from ingest.dedup.terms import TERMS, TermVector, occurrences, terms, weigh
+from ingest.dedup.terms import SHARE, TERMS, TermVector, occurrences, terms, weigh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,13 +51,16 @@ _DATE = len("YYYY-MM-DD")
 class StoryRule:
     """When a document joins a story.
 
-    ``threshold``: least similarity; ``window_days``: most days between two documents,
-    where both have a date; ``rows``: least equal rows of the signatures of candidates.
+    ``threshold``: least mean similarity to its representatives; ``window_days``: most days
+    between two documents that are compared, where both have a date; ``rows``: least equal
+    rows of the signatures of candidates; ``representatives``: documents that stand for a
+    story, the first that came.
     """
 
-    threshold: float = 0.23
+    threshold: float = 0.22
     window_days: int = 14
     rows: int = 6
+    representatives: int = 8
 
     def in_window(self, created: str, other: str) -> bool:
         """Whether two times (``YYYY-MM-DD...``, or ``""``) let documents be of one story."""
@@ -61,7 +69,7 @@ class StoryRule:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A document of some story that a new one was compared with."""
+    """A representative of some story, and how similar the document to be decided is to it."""
 
     story: str
     number: int
@@ -72,8 +80,8 @@ class Compared:
 class Choice:
     """The story that a document joins.
 
-    ``of``: its most similar document there, with ``similarity``; ``mean``: the mean
-    similarity over the documents of the story that were compared, which decided.
+    ``of``: its most similar representative, with ``similarity``; ``mean``: the mean
+    similarity over the representatives, which decided.
     """
 
     story: str
@@ -88,41 +96,54 @@ def days_between(created: str, other: str) -> int:
 
 
 def similarity(a: TermVector, b: TermVector) -> float:
-    """Cosine of two vectors, in [0, 1]; 0 where one is empty."""
+    """Cosine of two vectors, no term giving more than `SHARE` to it; in [0, 1].
+
+    The limit matters to short texts alone: a pair of headlines must share five terms to
+    reach 0.25.  So a text of fewer than twenty terms is less than 1 similar to itself.
+    """
     return float(similarities(a, [b])[0])
 
 
 def similarities(vector: TermVector, others: Sequence[TermVector]) -> NDArray[np.float64]:
-    """Cosine of a vector with each of others, shape (len(others),); about 2 us each."""
+    """Similarity of a vector to each of others, shape (len(others),); some 3 us each."""
     hashes = np.concatenate([np.empty(0, np.uint32), *(other.hashes for other in others)])
     weights = np.concatenate([np.empty(0), *(other.weights for other in others)])
     if not vector.hashes.size or not hashes.size:
         return np.zeros(len(others))
     of = np.repeat(np.arange(len(others)), [other.hashes.size for other in others])
+    norms = np.sqrt(np.maximum(np.bincount(of, weights * weights, len(others)), 1.0))
     places = np.minimum(np.searchsorted(vector.hashes, hashes), vector.hashes.size - 1)
-    met = np.where(vector.hashes[places] == hashes, vector.weights[places], 0.0)
-    dots = np.bincount(of, met * weights, len(others))
-    squares = np.bincount(of, weights * weights, len(others))
-    own = float(np.square(vector.weights.astype(np.float64)).sum())
-    cosines: NDArray[np.float64] = dots / np.sqrt(np.maximum(squares, 1.0) * own)
-    return np.minimum(cosines, 1.0)
+    met = np.flatnonzero(vector.hashes[places] == hashes)
+    products = vector.weights[places[met]] * weights[met]
+    parts = np.minimum(products / (norms[of[met]] * _norm(vector)), SHARE)
+    return np.minimum(np.bincount(of[met], parts, len(others)), 1.0)
+
+
+def promising(compared: Iterable[Compared], rule: StoryRule) -> list[str]:
+    """Stories with a candidate at the threshold or above, in the order of `compared`.
+
+    Only these can reach it on average; their other representatives are compared next.
+    """
+    return list(dict.fromkeys(one.story for one in compared if one.similarity >= rule.threshold))
 
 
 def choose_story(compared: Iterable[Compared], rule: StoryRule) -> Choice | None:
-    """The story whose compared documents are most similar on average, if that suffices.
+    """The story whose representatives are most similar on average, if that suffices.
 
     Of equals, the story that was compared first.  None: the document begins its own story.
     """
     stories: dict[str, list[Compared]] = {}
     for one in compared:
         stories.setdefault(one.story, []).append(one)
-    best: Choice | None = None
-    for story, members in stories.items():
-        mean = sum(one.similarity for one in members) / len(members)
-        if mean >= rule.threshold and (best is None or mean > best.mean):
-            nearest = max(members, key=lambda one: one.similarity)
-            best = Choice(story, nearest.number, nearest.similarity, mean)
-    return best
+    choices = [_choice(story, members) for story, members in stories.items()]
+    best = max(choices, key=lambda choice: choice.mean, default=None)
+    return best if best is not None and best.mean >= rule.threshold else None
+
+
+def _choice(story: str, members: Sequence[Compared]) -> Choice:
+    nearest = max(members, key=lambda one: one.similarity)
+    mean = fsum(one.similarity for one in members) / len(members)
+    return Choice(story, nearest.number, nearest.similarity, mean)
 
 
 # --- candidates -----------------------------------------------------------------------
@@ -162,15 +183,17 @@ def unpack(data: bytes) -> TermVector:
 def shared_terms(
     one: tuple[str, str], other: tuple[str, str], rarity: Rarity, limit: int = 20
 ) -> list[tuple[str, float]]:
-    """Terms that two documents (text, title) share, heaviest first, with their part of the cosine.
+    """Terms that two documents (text, title) share, and what each adds to the similarity.
 
-    The parts sum to the similarity where ``limit`` cuts nothing off.
+    The largest first; they sum to the similarity where ``limit`` cuts nothing off.
     """
     found = occurrences(*one, rarity)
     mine, its = weigh(found), terms(*other, rarity)
-    hashes, here, there = np.intersect1d(mine.hashes, its.hashes, True, True)
+    hashes, here, there = np.intersect1d(
+        mine.hashes, its.hashes, assume_unique=True, return_indices=True
+    )
     products = mine.weights[here].astype(np.float64) * its.weights[there]
-    parts = products / (_norm(mine) * _norm(its) or 1.0)
+    parts = np.minimum(products / (_norm(mine) * _norm(its) or 1.0), SHARE)
     words = _words(found, hashes)
     heaviest_first = np.argsort(-parts, kind="stable")[:limit]
     return [(words[int(hashes[i])], float(parts[i])) for i in heaviest_first]

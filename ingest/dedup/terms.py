@@ -1,13 +1,14 @@
 """The terms of a text and what each weighs: the vector that decides stories.
 
-    title + text -> tokens -> terms with rarity -> log-tf * rarity -> the weightiest TERMS
+    title + text -> tokens -> terms -> log(1 + tf) * rarity -> the weightiest -> levelled
 
-A term is a token, or a pair of capitalised tokens side by side ("jack ma"), or, in scripts
-written without spaces, a pair of neighbouring characters.  The title and the first `LEAD`
-tokens count twice: news says first what happened.
+A term is a token, or two capitalised tokens side by side ("jack ma"), or, in scripts
+written without spaces, a run of neighbouring characters.  The title (else the first line)
+counts three times and the beginning twice: news says first what happened.  No term may
+dominate (`SHARE`): that two texts name the same president often is not yet a story.
 
-All factors are multiples of 1/128, so that the products are exact in float32 and compiled
-code gives the same vectors as this reference.
+All factors are multiples of 1/128 and sums stay below 2^53, so that the arithmetic is
+exact and compiled code gives the same vectors as this reference.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 
 from ingest.dedup.characters import FOLD_MASK, characters
 from ingest.dedup.minhash import narrow
-from ingest.dedup.rarity import RAREST, pair_hashes
+from ingest.dedup.rarity import run_hashes
 from ingest.dedup.tokens import code_points, tokenise
 
 if TYPE_CHECKING:
@@ -29,18 +30,23 @@ if TYPE_CHECKING:
     from ingest.dedup.tokens import Tokens
 
 TERMS = 96
-"""Most terms in a vector; with fewer, long texts lose what they share."""
+"""Most terms in a vector; with all of them pair-F1 is the same, with 64 a little less."""
 
-LEAD = 48
-"""Tokens at the beginning, title included, that count `LEAD_WEIGHT` times."""
-LEAD_WEIGHT = 2
+LEAD = 64
+"""Tokens at the beginning, title included, that count more."""
+TITLE_WEIGHT, LEAD_WEIGHT = 3, 2
+"""What a token counts in the title or first line, and in the rest of the lead."""
 
 COMMON = 0.75
-"""Rarity up to which a term weighs nothing; the weight is what lies above."""
+"""Rarity up to which a term weighs nothing; its weight is what lies above."""
 
-PAIR = 0.625
-"""Weight of a pair of capitalised tokens, as a share of the sum of theirs."""
+NAMES = 0.75
+"""Weight of two capitalised tokens side by side, as a share of the sum of theirs."""
 
+SHARE = 0.05
+"""Most that one term may have of the sum of squared weights (0.86 pair-F1, without 0.85)."""
+
+_LEVELLING = 3  # rounds: what is cut lowers the sum, too
 _STEP = 128.0
 _LARGEST = 255
 
@@ -87,32 +93,59 @@ def occurrences(text: str, title: str, rarity: Rarity) -> Occurrences:
     """Find the terms of a text, in no particular order."""
     text = whole(text, title)
     tokens = tokenise(text)
-    counts = np.where(np.arange(tokens.hashes.size) < LEAD, LEAD_WEIGHT, 1)
-    weights = rarity.of(tokens.hashes)
+    own = rarity.tokens(tokens.hashes, tokens.ends - tokens.starts)
+    above = np.maximum(own - np.float32(COMMON), 0)
     gaps = tokens.starts[1:] - tokens.ends[:-1]
-    joined = np.flatnonzero(gaps == 0)
-    capital = _capital(text, tokens)
-    named = np.flatnonzero((gaps == 1) & capital[1:] & capital[:-1])
-    alone = np.ones(tokens.hashes.size, dtype=bool)
-    alone[joined] = alone[joined + 1] = False
-    single = np.flatnonzero(alone)
-    pairs = np.concatenate([joined, named])
-    first, last = np.concatenate([single, pairs]), np.concatenate([single, pairs + 1])
-    paired = pair_hashes(tokens.hashes[pairs], tokens.hashes[pairs + 1])
+    alone, runs = _runs(gaps == 0, rarity.run)
+    names = _names(text, tokens, gaps)
+    sums = np.add.reduce([own[runs + place] for place in range(rarity.run)], dtype=np.float32)
+    run_hash, name_hash = (
+        run_hashes(tokens.hashes, runs, rarity.run),
+        run_hashes(tokens.hashes, names, 2),
+    )
+    first = np.concatenate([alone, runs, names])
     return Occurrences(
         text=text,
-        hashes=narrow(np.concatenate([tokens.hashes[single], paired])),
+        hashes=narrow(np.concatenate([tokens.hashes[alone], run_hash, name_hash])),
         rarity=np.concatenate(
             [
-                np.maximum(weights[single] - np.float32(COMMON), 0),
-                np.maximum(_joined(paired[: joined.size], rarity) - np.float32(COMMON), 0),
-                _named(weights, named),
+                above[alone],
+                np.maximum(rarity.runs(run_hash, sums) - np.float32(COMMON), 0),
+                _exact((above[names] + above[names + 1]) * NAMES),
             ]
         ),
-        counts=counts[first],
+        counts=_counts(text, tokens)[first],
         starts=tokens.starts[first],
-        ends=tokens.ends[last],
+        ends=tokens.ends[np.concatenate([alone, runs + (rarity.run - 1), names + 1])],
     )
+
+
+def _runs(joined: NDArray[np.bool_], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split tokens into those that stand alone, and the starts of runs of ``size`` joined ones.
+
+    ``joined[i]``: nothing stands between tokens i and i + 1, as in scripts without spaces.
+    """
+    padded = np.concatenate([[False], joined, [False]])
+    alone = np.flatnonzero(~(padded[1:] | padded[:-1]))
+    if joined.size < size - 1:
+        return alone, np.empty(0, dtype=np.int64)
+    windows = np.lib.stride_tricks.sliding_window_view(joined, size - 1)
+    return alone, np.flatnonzero(windows.all(axis=1))
+
+
+def _names(text: str, tokens: Tokens, gaps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Find capitalised tokens with another after them, one character between."""
+    entries = characters()[code_points(text)[tokens.starts]]
+    capital = (entries & np.uint32(FOLD_MASK)) != 0
+    return np.flatnonzero((gaps == 1) & capital[:-1] & capital[1:])
+
+
+def _counts(text: str, tokens: Tokens) -> NDArray[np.int64]:
+    """What each token counts: more in the title (or first line), and in the lead."""
+    end = text.find("\n")
+    place = np.arange(tokens.hashes.size)
+    title = tokens.starts < (end if end >= 0 else len(text))
+    return np.where(place < LEAD, np.where(title, TITLE_WEIGHT, LEAD_WEIGHT), 1)
 
 
 def weigh(found: Occurrences) -> TermVector:
@@ -120,7 +153,9 @@ def weigh(found: Occurrences) -> TermVector:
     hashes, first, places = np.unique(found.hashes, return_index=True, return_inverse=True)
     counts = np.bincount(places, weights=found.counts).astype(np.float64)
     weights = log_tf(counts) * found.rarity[first]
-    return _keep(hashes[weights > 0], weights[weights > 0])
+    order = np.lexsort((hashes, -weights))[:TERMS]
+    kept = np.sort(order[weights[order] > 0])
+    return TermVector(hashes[kept], _round(_level(weights[kept])))
 
 
 def log_tf(counts: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -128,30 +163,21 @@ def log_tf(counts: NDArray[np.floating]) -> NDArray[np.float32]:
     return _exact(np.log1p(counts))
 
 
-def _keep(hashes: NDArray[np.uint32], weights: NDArray[np.float32]) -> TermVector:
-    """Keep the `TERMS` weightiest, the smaller hash of equals, at 8 bits."""
-    kept = np.sort(np.lexsort((hashes, -weights))[:TERMS])
-    scale = np.float32(_LARGEST) / weights.max() if weights.size else np.float32(1)
-    rounded = np.maximum(np.rint(weights[kept] * scale), 1).astype(np.uint8)
-    return TermVector(hashes[kept], rounded)
+def _level(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cut weights so that none has much more than `SHARE` of the sum of squares."""
+    for _ in range(_LEVELLING):
+        most = _exact(np.sqrt(SHARE * np.square(weights.astype(np.float64)).sum()))
+        weights = np.minimum(weights, most)
+    return weights
 
 
-def _capital(text: str, tokens: Tokens) -> NDArray[np.bool_]:
-    """Whether each token begins with a character that folds to another."""
-    entries = characters()[code_points(text)[tokens.starts]]
-    return np.asarray((entries & np.uint32(FOLD_MASK)) != 0)
-
-
-def _joined(pairs: NDArray[np.uint64], rarity: Rarity) -> NDArray[np.float32]:
-    """Rarity of pairs of neighbouring characters."""
-    return rarity.of(pairs)
-
-
-def _named(weights: NDArray[np.float32], first: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Weights of pairs of capitalised tokens; nothing where one of them is common."""
-    both = np.maximum(weights - np.float32(COMMON), 0)
-    share = (both[first] + both[first + 1]) * np.float32(PAIR)
-    return _exact(np.minimum(share, RAREST))
+def _round(weights: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """To 8 bits: the heaviest is 255, the lightest at least 1."""
+    if not weights.size:
+        return np.empty(0, dtype=np.uint8)
+    scale = np.float32(_LARGEST) / weights.max()
+    rounded: NDArray[np.uint8] = np.maximum(np.rint(weights * scale), 1).astype(np.uint8)
+    return rounded
 
 
 def _exact(values: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from ingest.documents import Failed, Unchanged
 from ingest.read.blob import Blob
 from ingest.read.forms import form_of
 from ingest.read.streams import ChunkFile, ReadError, line_digest
-from ingest.read.walk import matches
+from ingest.read.walk import excluded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,7 +60,7 @@ class _Members:
         selection = self.job.selection
         if not selection.hidden and any(map(_is_hidden, _slashed(name).split("/"))):
             return False
-        return form_of(name).format is not None and not matches(selection.exclude, name)
+        return form_of(name).format is not None and not excluded(selection.exclude, name)
 
     def events(self, name: str, opened: Callable[[], IO[bytes]]) -> Iterator[Event]:
         """The events of one member; ``name`` is as the archive has it."""

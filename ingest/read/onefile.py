@@ -68,7 +68,7 @@ def _document(found: Found, source_id: str, form: Form, known: str, job: Job) ->
     fingerprint, packed = "", b""
     try:
         packed, state = _settled(found, job)
-        fingerprint = _fingerprint(state, hashlib.sha256(packed).hexdigest(), job)
+        fingerprint = _fingerprint(found, state, hashlib.sha256(packed).hexdigest(), job)
         if _same_content(known, fingerprint, job):
             return Unchanged(source_id, fingerprint)
         blob = Blob(
@@ -95,7 +95,7 @@ class _TooLargeError(ReadError):
     def __init__(self, found: Found, state: State, job: Job) -> None:
         detail = f"{found.path} has {state.size:,} bytes (max_bytes = {job.context.max_bytes:,})"
         super().__init__("too large", detail)
-        self.fingerprint = _fingerprint(state, "too large", job)
+        self.fingerprint = _fingerprint(found, state, "too large", job)
 
 
 def _settled(found: Found, job: Job) -> tuple[bytes, State]:
@@ -129,7 +129,7 @@ def _opened(
     digest = _digest(file, job)
     if job.context.cancelled():
         return
-    fingerprint = _fingerprint(state, digest, job)
+    fingerprint = _fingerprint(found, state, digest, job)
     if _same_content(known, fingerprint, job):
         yield Unchanged(source_id, fingerprint)
         return
@@ -173,10 +173,14 @@ def _digest(file: BinaryIO, job: Job) -> str:
     return machine.hexdigest()
 
 
-def _fingerprint(state: State, digest: str, job: Job) -> str:
+def _fingerprint(found: Found, state: State, digest: str, job: Job) -> str:
+    """Size and mark are those of the listing, as the next listing is what they are held against.
+
+    Should the file have changed since, it is only looked at once more than need be.
+    """
     age = int(job.context.now().timestamp() * 1_000_000_000) - state.changed
-    mark = state.mark if state.mark and age > _RACY_NS else "?"
-    return f"{job.tag}{state.size}:{mark}:{digest}"
+    mark = found.mark if found.mark and age > _RACY_NS else "?"
+    return f"{job.tag}{found.size}:{mark}:{digest}"
 
 
 def _same_content(known: str, fingerprint: str, job: Job) -> bool:

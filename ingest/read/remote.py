@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ingest.errors import SourceError
 from ingest.read.disk import State
-from ingest.read.walk import Found, Glob, Selection, Trouble, is_pattern, reason_of, split_glob
+from ingest.read.walk import (
+    Found,
+    Glob,
+    Selection,
+    Trouble,
+    excluded,
+    is_pattern,
+    reason_of,
+    split_glob,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -116,13 +125,14 @@ def _below(system: Any, root: str, selection: Selection) -> Iterator[Seen]:
     disk = Remote(system)
     for path in sorted(found, key=str.encode):
         name = path[len(root) :].lstrip("/")
-        if _visible(name, selection) and selection.wants(name):
+        if not _passed_over(name, selection) and selection.wants(name):
             state = _state(found[path])
             yield Found(path, name, state.size, state.mark, disk)
 
 
-def _visible(name: str, selection: Selection) -> bool:
-    return selection.hidden or not any(part.startswith(".") for part in name.split("/"))
+def _passed_over(name: str, selection: Selection) -> bool:
+    hidden = not selection.hidden and any(part.startswith(".") for part in name.split("/"))
+    return hidden or excluded(selection.exclude, name)
 
 
 def _state(info: Mapping[str, Any]) -> State:
@@ -130,5 +140,13 @@ def _state(info: Mapping[str, Any]) -> State:
     size = int(info.get("size") or 0)
     if mark is None:
         return State(size, "")
-    at = int(mark.timestamp() * 1_000_000_000) if isinstance(mark, datetime) else 0
-    return State(size, hashlib.sha256(str(mark).encode()).hexdigest()[:16], at)
+    return State(size, hashlib.sha256(str(mark).encode()).hexdigest()[:16], _when(mark))
+
+
+def _when(mark: object) -> int:
+    """A mark that is a time, in ns since 1970; 0 for any other."""
+    try:
+        time = mark if isinstance(mark, datetime) else datetime.fromisoformat(str(mark))
+    except ValueError:
+        return 0
+    return int(time.timestamp() * 1_000_000_000)

@@ -115,6 +115,14 @@ def matches(patterns: tuple[str, ...], name: str) -> bool:
     return any(_compiled(p)(name if "/" in p else last) for p in patterns)
 
 
+def excluded(patterns: tuple[str, ...], name: str) -> bool:
+    """Whether one of the patterns fits the path or a folder that it lies in."""
+    if not patterns:
+        return False
+    parts = name.split("/")
+    return any(matches(patterns, "/".join(parts[:end])) for end in range(1, len(parts) + 1))
+
+
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str, *, below: bool = False) -> Callable[[str], object]:
     """A matcher for a glob in which ``*`` stays within one folder."""

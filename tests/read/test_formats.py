@@ -129,7 +129,7 @@ def test_dolmas_lines_give_the_same_plain_and_packed(data_archive: Any, tmp_path
     folder = next(data_archive("json").rglob("multiple_files"))
     for path in sorted(folder.glob("*.jsonl")):
         plain, packed = (_contents(name, tmp_path) for name in (path, f"{path}.gz"))
-        assert len(plain) > 10
+        assert len(plain) >= 10
         assert plain == packed
 
 
@@ -323,8 +323,9 @@ def test_members_are_read_like_files_in_a_folder(
 
 
 def test_excluded_members_are_passed_over(tmp_path: Path, read: Any, short: Any):
-    (tmp_path / "a.zip").write_bytes(zipped([("a.txt", b"x"), ("b.md", b"y")]))
-    assert short(read(exclude=("*.md",))) == framed("a.zip", ("doc", "a.zip!/a.txt", "x"))
+    members = [("a.txt", b"x"), ("b.md", b"y"), ("old/c.txt", b"z")]
+    (tmp_path / "a.zip").write_bytes(zipped(members))
+    assert short(read(exclude=("*.md", "old"))) == framed("a.zip", ("doc", "a.zip!/a.txt", "x"))
 
 
 @pytest.mark.parametrize(

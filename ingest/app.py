@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from ingest.catalog.database import store_errors
+from ingest.catalog.database import catalog_errors
 from ingest.catalog.ledger import SQLiteLedger
 from ingest.catalog.lock import writer_lock
 from ingest.catalog.runs import SourceRun
@@ -153,7 +153,7 @@ def _opened(settings: Settings, options: RunOptions) -> Iterator[_Pass]:
     """Hold the store's lock and have it open."""
     run_id = options.run_id or new_run_id(options.clock())
     with ExitStack() as stack:
-        stack.enter_context(store_errors(settings.store))
+        stack.enter_context(catalog_errors(settings.store / "catalog.db"))
         stack.enter_context(structlog.contextvars.bound_contextvars(run_id=run_id))
         stack.enter_context(writer_lock(settings.store, wait=options.wait, label=run_id))
         store = Store(settings.store, write=True, raw_limit=settings.limits.raw_bytes)
@@ -211,9 +211,7 @@ def make_publisher(settings: Settings, options: RunOptions) -> Publisher:
 class _Pass:
     """One run over an open store; the caller holds the lock."""
 
-    def __init__(
-        self, settings: Settings, options: RunOptions, store: Store, run_id: str
-    ) -> None:
+    def __init__(self, settings: Settings, options: RunOptions, store: Store, run_id: str) -> None:
         self._settings = settings
         self._options = options
         self.store = store
@@ -259,9 +257,7 @@ class _Pass:
         with self.store.transaction():
             return self.store.runs.begin(self._run_id, self._now(), os.getpid())
 
-    def _run_source(
-        self, part: Part, number: int, judge: Judge, engine: Engine
-    ) -> SourceReport:
+    def _run_source(self, part: Part, number: int, judge: Judge, engine: Engine) -> SourceReport:
         name = part.source.name
         started = self._now()
         tally = Tally()
@@ -277,16 +273,12 @@ class _Pass:
             else:
                 report = self._report(part, STOPPED[self._options.cancelled()], tally)
                 log.info("source ended", status=report.status, **report.counts)
-        ended = SourceRun(
-            name, started, self._now(), report.status, report.counts, report.error
-        )
+        ended = SourceRun(name, started, self._now(), report.status, report.counts, report.error)
         with self.store.transaction():
             self.store.runs.end_source(number, ended)
         return report
 
-    def _ingest(
-        self, part: Part, number: int, judge: Judge, engine: Engine, tally: Tally
-    ) -> None:
+    def _ingest(self, part: Part, number: int, judge: Judge, engine: Engine, tally: Tally) -> None:
         recipe = make_recipe(self._settings, part.source)
         version = recipe.version()
         items = self.store.items(part.source.name, recipe=version, run=number)

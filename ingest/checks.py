@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ingest.app import check_version
+from ingest.app import check_version, open_ledger
 from ingest.catalog.store import Store
 from ingest.errors import IngestError
 from ingest.wiring import RunContext, make_bands, sources_of
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ingest.publish.verify import Problem
     from ingest.settings import Settings
     from ingest.wiring import Part
 
@@ -51,14 +52,24 @@ def check(settings: Settings) -> list[Finding]:
 
 
 def verify_corpus(settings: Settings) -> list[Finding]:
-    """Look at every line of the published corpus, and at its hashes."""
-    from ingest.publish.verify import verify  # noqa: PLC0415 - only for this command
-
+    """Look at every line of the published corpus, its hashes, and what the catalog says is out."""
     problems = [
-        Finding(problem.what, problem.said, problem.hint, exit_code=3)
-        for problem in verify(settings.store / "corpus")
+        Finding(
+            problem.what,
+            f"{problem.where}: {problem.message}",
+            f"Mend it with `{problem.mend}`.",
+            exit_code=3,
+        )
+        for problem in _problems(settings)
     ]
     return problems or [Finding("corpus", "every hash, count and line is as the manifest says")]
+
+
+def _problems(settings: Settings) -> list[Problem]:
+    from ingest.publish.verify import verify  # noqa: PLC0415 - only for this command
+
+    with closing(Store(settings.store, write=False)) as store:
+        return verify(settings.store / "corpus", open_ledger(store).published())
 
 
 # --- sources --------------------------------------------------------------------------
@@ -111,5 +122,7 @@ def _check_disk(folder: Path) -> Finding:
     free = shutil.disk_usage(where).free
     said = f"{free / 1e9:.1f} GB free at {where}"
     if free < LOW_SPACE:
-        return Finding("disk", said, "Publishing writes a new shard beside the old one.", exit_code=3)
+        return Finding(
+            "disk", said, "Publishing writes a new shard beside the old one.", exit_code=3
+        )
     return Finding("disk", said)

@@ -107,9 +107,7 @@ class Complete:
     """Everything that the source holds was listed in this run: absence now means removal."""
 
 
-Event: TypeAlias = (
-    RawDocument | Unchanged | Failed | Gone | ContainerRead | Checkpoint | Complete
-)
+Event: TypeAlias = RawDocument | Unchanged | Failed | Gone | ContainerRead | Checkpoint | Complete
 
 
 # --- extract and normalise ------------------------------------------------------------

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ingest.catalog.store import Store
     from ingest.dedup.decide import Rules
     from ingest.documents import Document, Kind, Signature
-    from ingest.memory import Neighbours
+    from ingest.neighbours import Neighbours
 
 
 @dataclass(frozen=True, slots=True)

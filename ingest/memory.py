@@ -5,12 +5,10 @@ Texts, shingles and term vectors are looked up once in a batch and kept until it
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest.dedup.bands import keys
 from ingest.dedup.decide import Overlap
 from ingest.dedup.shingles import shingles
 from ingest.dedup.story import unpack
@@ -23,18 +21,15 @@ if TYPE_CHECKING:
 
     from ingest.catalog.decisions import Decisions
     from ingest.catalog.documents import Documents
-    from ingest.catalog.index import BandIndex
-    from ingest.dedup.bands import Bands
     from ingest.dedup.story import TermVector
     from ingest.documents import Decision, Kind, Signature, Standing
+    from ingest.neighbours import Neighbours
 
 
 class CatalogMemory:
     """Implements `dedup.decide.Memory` over one store."""
 
-    def __init__(
-        self, decisions: Decisions, documents: Documents, neighbours: Neighbours
-    ) -> None:
+    def __init__(self, decisions: Decisions, documents: Documents, neighbours: Neighbours) -> None:
         self._decisions = decisions
         self._documents = documents
         self._neighbours = neighbours
@@ -47,7 +42,6 @@ class CatalogMemory:
         self.copies = decisions.copies
         self.members = decisions.members
         self.led = decisions.led
-        self.used = decisions.used
         self.reopen = decisions.reopen
 
     def remember(self, number: int, text: str, signature: Signature) -> None:
@@ -111,41 +105,3 @@ class CatalogMemory:
             found = self._signatures[number] = self._documents.signature(number)
         return found
 
-
-class Neighbours:
-    """Both band indexes of a store: near copies by bands, stories by single rows."""
-
-    def __init__(self, store: Store, bands: Bands) -> None:
-        self._bands = bands
-        self._near: dict[int, list[int]] = {}
-        self._story: dict[tuple[int, int], list[int]] = {}
-        for number in list(store.documents.all_numbers()):
-            signature = store.documents.signature(number)
-            self.add_near(number, signature)
-            self.add_story(number, signature)
-
-    def near(self, signature: Signature) -> set[int]:
-        """Documents that share a band of the near signature."""
-        mine = keys(signature.near[None, :], self._bands)[0]
-        return {n for key in mine for n in self._near.get(int(key), ())}
-
-    def story(self, signature: Signature) -> list[int]:
-        counts = Counter(n for key in enumerate(signature.story.tolist()) for n in self._story.get(key, ()))
-        return [n for n, count in counts.items() if count >= 6]
-
-    def shared_bands(self, mine: Signature, its: Signature) -> int:
-        """How many bands two near signatures share."""
-        both = keys(np.stack((mine.near, its.near)), self._bands)
-        return int(np.count_nonzero(both[0] == both[1]))
-
-    def add_near(self, number: int, signature: Signature) -> None:
-        for key in keys(signature.near[None, :], self._bands)[0]:
-            self._near.setdefault(int(key), []).append(number)
-
-    def add_story(self, number: int, signature: Signature) -> None:
-        for key in enumerate(signature.story.tolist()):
-            self._story.setdefault(key, []).append(number)
-
-    def prefetch(self, signatures): ...
-    def flush(self): ...
-    def committed(self): ...

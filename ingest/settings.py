@@ -19,12 +19,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     model_validator,
 )
 
 from ingest.errors import SettingsError
 from ingest.read import registry
+from ingest.schedule import Timing, check_zone, duration, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,6 +36,13 @@ DEFAULT_FILE = Path("config/ingest.toml")
 
 Policy = Literal["drop", "link", "ignore"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+Seconds = Annotated[float, BeforeValidator(duration)]
+Zone = Annotated[str, AfterValidator(check_zone)]
+
+
+def _known_schedule(text: str) -> str:
+    parse(text)
+    return text
 
 
 class _Table(BaseModel):
@@ -91,6 +100,27 @@ class Limits(_Table):
     """Bytes of a quarantined item that are kept to try it again."""
 
 
+class Daemon(_Table):
+    """``[daemon]``: how `ingest daemon` goes about it.  Durations: ``90s``, ``15m``, ``6h``."""
+
+    listen: str = "127.0.0.1:8460"
+    """Where HTTP is served (HOST:PORT); ``off`` for nowhere."""
+    token: SecretStr = SecretStr("")
+    """What HTTP clients must show; required on any address other machines can reach."""
+    concurrency: int = Field(default=4, ge=1, le=64)
+    """How many sources may be read at once."""
+    timezone: Zone = "UTC"
+    """Time zone of cron schedules, where a source names none."""
+    time_limit: Seconds = 6 * 3600.0
+    """How long a run of a source may take, where it sets none; 0: for ever."""
+    shutdown: Seconds = 30.0
+    """How long runs may take to finish the batch in hand when the daemon is stopped."""
+    backoff: Seconds = 60.0
+    """How long a source rests after one failure; twice as long after each further one."""
+    backoff_max: Seconds = 3600.0
+    """How long a source rests at most."""
+
+
 class Step(BaseModel):
     """``[[step]]``: one filter or transform between normalising and signing."""
 
@@ -114,8 +144,16 @@ class Source(BaseModel):
     """Name of the source; part of the identity of its documents."""
     reader: str = "files"
     """Which reader reads it (`ingest sources --available` lists them)."""
-    schedule: str = ""
-    """When the daemon runs it: ``every 10m``, or five cron fields with day names."""
+    schedule: Annotated[str, AfterValidator(_known_schedule)] = ""
+    """When the daemon runs it: ``every 10m``, five cron fields with day names, or ``on change``."""
+    timezone: Annotated[str, AfterValidator(lambda name: name and check_zone(name))] = ""
+    """Time zone of a cron schedule; the daemon's where unset."""
+    jitter: Seconds = 0.0
+    """Runs are put off by up to so long, so that not all sources start at once."""
+    time_limit: Seconds | None = None
+    """How long a run under the daemon may take (0: for ever); the daemon's where unset."""
+    network: bool = False
+    """Its folders are on a network file system, which ``on change`` must poll."""
     on_missing: Literal["keep", "remove"] = "keep"
     """What becomes of documents that the source no longer lists."""
     extract: Literal["auto", "plain", "html", "none"] = "auto"
@@ -161,6 +199,7 @@ class Settings(_Table):
     dedup: Dedup = Dedup()
     corpus: Corpus = Corpus()
     limits: Limits = Limits()
+    daemon: Daemon = Daemon()
     step: tuple[Step, ...] = ()
     source: Annotated[tuple[Source, ...], AfterValidator(_unique_names)] = ()
 
@@ -168,6 +207,12 @@ class Settings(_Table):
     def _resolve(self) -> Settings:
         object.__setattr__(self, "store", (self.base / self.store.expanduser()).absolute())
         return self
+
+    def timing(self, source: Source) -> Timing:
+        """When the daemon runs a source, and for how long."""
+        zone = source.timezone or self.daemon.timezone
+        limit = self.daemon.time_limit if source.time_limit is None else source.time_limit
+        return Timing(source.name, parse(source.schedule, zone), source.jitter, limit)
 
     def source_named(self, name: str) -> Source:
         """The source of that name; raises `SettingsError` with a suggestion."""
@@ -271,7 +316,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-_TABLES = frozenset({"dedup", "corpus", "limits"})
+_TABLES = frozenset({"dedup", "corpus", "limits", "daemon"})
 
 
 def _merged(*tables: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ingest.documents import Complete, RawDocument
 from ingest.engine.base import Limits
 from ingest.errors import SettingsError, UsageError
 from ingest.judge import Judge
-from ingest.memory import Neighbours
+from ingest.neighbours import Neighbours
 from ingest.read import registry
 from ingest.recipe import Recipe
 from ingest.settings import Source
@@ -124,11 +124,15 @@ def _check_paths(inputs: list[str]) -> None:
     missing = [
         given
         for given in inputs
-        if "://" not in given and not any(mark in given for mark in "*?[") and not Path(given).exists()
+        if "://" not in given
+        and not any(mark in given for mark in "*?[")
+        and not Path(given).exists()
     ]
     if missing:
         names = ", ".join(repr(given) for given in missing)
-        raise UsageError(f"no such file or folder: {names}", hint="Check the path; globs may be quoted.")
+        raise UsageError(
+            f"no such file or folder: {names}", hint="Check the path; globs may be quoted."
+        )
 
 
 # --- stages ---------------------------------------------------------------------------
@@ -189,11 +193,11 @@ def rules_version(settings: Settings) -> str:
 
 def make_judge(store: Store, settings: Settings, run: int, added: str) -> Judge:
     """The deciding stage over an open store."""
-    neighbours = Neighbours(store, make_bands(settings))
+    rules = make_rules(settings.dedup)
     return Judge(
         store,
-        make_rules(settings.dedup),
-        neighbours,
+        rules,
+        Neighbours(store, make_bands(settings), rules.stories.rows),
         run=run,
         added=added,
         priorities={source.name: source.priority for source in settings.source},

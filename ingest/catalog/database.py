@@ -21,17 +21,25 @@ _CACHE_KIB = 65536
 
 
 @contextmanager
-def store_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system say of the store into a `StoreError`.
+def catalog_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite says of the catalog at ``path`` into a `StoreError`.
 
-    Programming errors of SQL (`sqlite3.ProgrammingError`, misuse) pass through: bugs.
+    Misuse (`sqlite3.ProgrammingError`, a violated constraint) passes through: bugs.
     """
     try:
         yield
-    except sqlite3.ProgrammingError:
+    except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
         raise
-    except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+    except sqlite3.DatabaseError as error:
         raise StoreError(f"{path}: {error}", hint=_hint(str(error))) from error
+
+
+@contextmanager
+def store_errors(path: Path) -> Iterator[None]:
+    """`catalog_errors`, and what the file system says; only around work on the store alone."""
+    try:
+        with catalog_errors(path):
+            yield
     except OSError as error:
         where = error.filename or path
         raise StoreError(f"{where}: {os.strerror(error.errno or 0)}", hint=_hint(str(error))) from (
@@ -43,7 +51,12 @@ def _hint(message: str) -> str:
     text = message.lower()
     if "full" in text or "no space" in text or "quota" in text:
         return "Free some space and run again; nothing that was committed is lost."
-    if "readonly" in text or "read-only" in text or "permission" in text or "unable to open" in text:
+    if (
+        "readonly" in text
+        or "read-only" in text
+        or "permission" in text
+        or "unable to open" in text
+    ):
         return "The store's folder must be writable; see its owner and mount options, or --store."
     if "malformed" in text or "not a database" in text:
         return "The file is damaged: restore a backup (ingest restore), or move the store away."

@@ -27,7 +27,9 @@ DECIDED: Final = "decided"
 """Reason of a change that follows from decisions alone; see `ledger`."""
 
 _STANDING = "number, id, arrival, words, source, created, story_id, state = 1"
-_SURVIVES = "(state IN (1, 4) OR state = 3 AND kind = 'story')"
+SURVIVES: Final = "(state IN (1, 4) OR state = 3 AND kind = 'story')"
+"""Condition of the documents that later ones are compared with for copies."""
+
 # SQLite's default limit on the number of parameters is 32,766 since 3.32.
 _AT_ONCE = 500
 
@@ -52,13 +54,13 @@ class Decisions:
         """Other survivors with the same canonical text."""
         return self._select(
             "content_hash = (SELECT content_hash FROM documents WHERE number = ?)"
-            f" AND number <> ? AND {_SURVIVES}",
+            f" AND number <> ? AND {SURVIVES}",
             (number, number),
         )
 
     def survivors(self, numbers: Iterable[int]) -> list[Standing]:
         """Those of the documents that are survivors among their copies."""
-        return self._among(numbers, _SURVIVES)
+        return self._among(numbers, SURVIVES)
 
     def leaders(self, numbers: Iterable[int]) -> list[Standing]:
         """Those of the documents that lead a story."""
@@ -81,11 +83,10 @@ class Decisions:
 
     def led(self, story_id: str) -> bool:
         """Whether a document leads this story now."""
-        return self._exists("story_id = ? AND state = 1", story_id)
-
-    def used(self, story_id: str) -> bool:
-        """Whether any document bears this story."""
-        return self._exists("story_id = ?", story_id)
+        row = self._connection.execute(
+            "SELECT 1 FROM documents WHERE story_id = ? AND state = 1 LIMIT 1", (story_id,)
+        ).fetchone()
+        return row is not None
 
     # --- changes of mind --------------------------------------------------------------
 
@@ -176,13 +177,6 @@ class Decisions:
             )
             for number, id_, arrival, words, source, created, story_id, leads in rows
         ]
-
-    def _exists(self, condition: str, value: str) -> bool:
-        row = self._connection.execute(
-            f"SELECT 1 FROM documents WHERE {condition} LIMIT 1",  # noqa: S608 - conditions are this module's
-            (value,),
-        ).fetchone()
-        return row is not None
 
 
 def _columns(decision: Decision) -> tuple[int, Kind | str, int | None, str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import zstandard
 
+from ingest.catalog.decisions import SURVIVES
 from ingest.documents import Document, Signature, document_id
 
 if TYPE_CHECKING:
@@ -111,6 +112,25 @@ class Documents:
             (name, name, name, name, limit),
         ).fetchall()
         return [row[0] for row in rows]
+
+    def signatures(self, condition: Literal["survivors", "leaders"]) -> Iterator[
+        tuple[int, Signature]
+    ]:
+        """Number and signatures of every survivor, or of every leader, as they came."""
+        states = {"survivors": SURVIVES, "leaders": "state = 1"}[condition]
+        rows = self._connection.execute(
+            "SELECT number, near, story FROM documents JOIN signatures USING (number)"
+            f" WHERE {states} ORDER BY number"  # noqa: S608 - one of two above
+        )
+        for number, near, story in rows:
+            yield number, Signature(np.frombuffer(near, np.uint32), np.frombuffer(story, np.uint32))
+
+    def any_decided(self) -> bool:
+        """Whether there is a survivor, which an index would have to hold."""
+        row = self._connection.execute(
+            f"SELECT 1 FROM documents WHERE {SURVIVES} LIMIT 1"  # noqa: S608 - a constant
+        ).fetchone()
+        return row is not None
 
     def all_numbers(self) -> Iterator[int]:
         """Every version that holds now, in order of arrival."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import zstandard
 
 from ingest.catalog.meta import get_meta, set_meta
+from ingest.errors import StoreError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,6 +20,19 @@ if TYPE_CHECKING:
 
 _IN_CORPUS: Final = "(d.state IN (1, 3))"
 _SETTLED: Final = "settled"
+_SEALED: Final = "sealed"
+
+_NEW_SHARDS: Final = """
+INSERT INTO shards (line, name) SELECT DISTINCT line, shard FROM staged AS r
+WHERE shard <> '' AND NOT EXISTS
+    (SELECT 1 FROM shards AS h WHERE h.line = r.line AND h.name = r.shard)
+"""
+_NOW_PUBLISHED: Final = """
+INSERT OR REPLACE INTO published (line, id, revision, digest, shard)
+SELECT line, id, revision, digest,
+    (SELECT number FROM shards AS h WHERE h.line = r.line AND h.name = r.shard LIMIT 1)
+FROM staged AS r
+"""
 
 _DOCUMENTS: Final = f"""
 SELECT p.id, p.reason, d.number IS NOT NULL AND {_IN_CORPUS}, d.number,
@@ -118,38 +132,93 @@ class SQLiteLedger:
             ((table, name, new) for name in old),
         )
 
-    def seal(self, sequence: int) -> None:  # noqa: ARG002 - as above
+    def seal(self, sequence: int) -> None:
         """Commit everything staged; durable when this returns."""
         self._begin()
+        set_meta(self._connection, _SEALED, str(sequence))
         self._connection.execute("COMMIT")
 
     def settle(self, sequence: int) -> None:
-        """Make what is staged the published state, and clear what was pending."""
+        """Make what is staged the published state, and clear what was pending.
+
+        Raises `StoreError` for a sequence number that was not sealed.  A kill between the
+        rename and this makes it be called again: settling what is settled is harmless.
+        """
+        sealed = int(get_meta(self._connection, _SEALED, "0"))
+        if sequence not in {self.settled(), sealed}:
+            raise StoreError(
+                f"the catalog knows nothing of generation {sequence} of the corpus",
+                hint="Run `ingest corpus verify --repair`.",
+            )
         self._begin()
+        if sequence == sealed:
+            self._apply()
+        self._clear("pending", "staged", "moved")
+        set_meta(self._connection, _SETTLED, str(sequence))
+        set_meta(self._connection, _SEALED, "0")
+        self._connection.execute("COMMIT")
+
+    def _apply(self) -> None:
         execute = self._connection.execute
         for line, old, new in execute("SELECT line, old, new FROM moved").fetchall():
             execute("UPDATE shards SET name = ? WHERE line = ? AND name = ?", (new, line, old))
-        execute(
-            "INSERT INTO shards (line, name) SELECT DISTINCT line, shard FROM staged"
-            " WHERE shard <> '' AND NOT EXISTS (SELECT 1 FROM shards"
-            "  WHERE shards.line = staged.line AND shards.name = staged.shard)"
-        )
-        execute(
-            "INSERT OR REPLACE INTO published (line, id, revision, digest, shard)"
-            " SELECT line, id, revision, digest, (SELECT number FROM shards"
-            "  WHERE shards.line = staged.line AND shards.name = staged.shard LIMIT 1) FROM staged"
-        )
-        for table in ("pending", "staged", "moved"):
-            execute(f"DELETE FROM {table}")  # noqa: S608 - names above
-        set_meta(self._connection, _SETTLED, str(sequence))
-        execute("COMMIT")
+        execute(_NEW_SHARDS)
+        execute(_NOW_PUBLISHED)
 
     def discard(self) -> None:
         """Forget whatever is staged and not settled; what was pending stays pending."""
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-        self._connection.execute("DELETE FROM staged")
-        self._connection.execute("DELETE FROM moved")
+        self._begin()
+        self._clear("staged", "moved")
+        set_meta(self._connection, _SEALED, "0")
+        self._connection.execute("COMMIT")
+
+    # --- repair -----------------------------------------------------------------------
+
+    def published(self) -> Iterator[Any]:
+        """Every line that is out, as the catalog knows it."""
+        rows = self._connection.execute(
+            "SELECT o.line, o.id, o.revision, o.digest, h.name FROM published AS o"
+            " JOIN shards AS h ON h.number = o.shard"
+        )
+        return (self._published(*row) for row in rows)
+
+    def pend(self, shards: Iterable[str] | None) -> None:
+        """Make every line of these shards pending (None: every line there is); durable."""
+        self._begin()
+        if shards is None:
+            self._pend_all()
+        else:
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO pending (id, reason) SELECT o.id, 'repaired'"
+                " FROM published AS o JOIN shards AS h ON h.number = o.shard WHERE h.name = ?",
+                ((name,) for name in shards),
+            )
+        self._connection.execute("COMMIT")
+
+    def adopt(self, sequence: int, rows: Iterable[Any]) -> None:
+        """Believe the corpus: exactly ``rows`` are out, as of ``sequence``; durable."""
+        self.discard()
+        self.stage(sequence, rows)
+        self._connection.execute("UPDATE published SET shard = NULL")
+        self._apply()
+        self._clear("staged", "moved")
+        self._pend_all()
+        set_meta(self._connection, _SETTLED, str(sequence))
+        self._connection.execute("COMMIT")
+
+    def _pend_all(self) -> None:
+        self._connection.execute(
+            "INSERT OR IGNORE INTO pending (id, reason)"
+            " SELECT id, 'repaired' FROM documents UNION SELECT id, 'repaired' FROM published"
+        )
+
+    # --- statements -------------------------------------------------------------------
+
+    def _clear(self, *tables: str) -> None:
+        for table in tables:
+            self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - this module's names
 
     def _begin(self) -> None:
         if not self._connection.in_transaction:

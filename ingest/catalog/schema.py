@@ -21,7 +21,7 @@ CREATE TABLE meta (
 -- One pass over one or more sources.  counts: JSON, see documents.Counts.
 CREATE TABLE runs (
     number   INTEGER PRIMARY KEY,
-    run_id   TEXT NOT NULL UNIQUE,
+    run_id   TEXT NOT NULL,
     started  TEXT NOT NULL,
     ended    TEXT NOT NULL DEFAULT '',
     status   TEXT NOT NULL,
@@ -136,9 +136,10 @@ CREATE TABLE refused (
 
 -- Files of the band index; derived, but listed here so that they commit with the rest.
 CREATE TABLE index_runs (
-    name      TEXT PRIMARY KEY,
     kind      TEXT NOT NULL,
-    info      TEXT NOT NULL
+    place     INTEGER NOT NULL,
+    info      TEXT NOT NULL,
+    PRIMARY KEY (kind, place)
 ) WITHOUT ROWID;
 
 -- Publishing: identities whose lines may differ from what is out, and what is out.

@@ -5,16 +5,17 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ingest.catalog.database import open_database, store_errors, transaction
+from ingest.catalog.database import catalog_errors, open_database, transaction
 from ingest.catalog.decisions import Decisions
 from ingest.catalog.documents import Documents
+from ingest.catalog.index_run import RunInfo
 from ingest.catalog.items import Items
 from ingest.catalog.meta import get_meta, set_meta
 from ingest.catalog.quarantine import Quarantine
 from ingest.catalog.runs import Runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -44,12 +45,27 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """One transaction; inside one that is open (a dry run) it is part of that."""
-        with store_errors(self.folder / "catalog.db"):
+        with catalog_errors(self.folder / "catalog.db"):
             if self.connection.in_transaction:
                 yield
             else:
                 with transaction(self.connection):
                     yield
+
+    def index_files(self, kind: str) -> list[RunInfo]:
+        """Files of one band index (``near`` or ``story``), oldest first."""
+        rows = self.connection.execute(
+            "SELECT info FROM index_runs WHERE kind = ? ORDER BY place", (kind,)
+        )
+        return [RunInfo.loads(row[0]) for row in rows]
+
+    def list_index_files(self, kind: str, files: Sequence[RunInfo]) -> None:
+        """Keep the list of files of one band index, in the transaction that is open."""
+        self.connection.execute("DELETE FROM index_runs WHERE kind = ?", (kind,))
+        self.connection.executemany(
+            "INSERT INTO index_runs (kind, place, info) VALUES (?, ?, ?)",
+            ((kind, place, info.dumps()) for place, info in enumerate(files)),
+        )
 
     def drop_index(self) -> None:
         """Forget the band index; it is made anew from what is decided."""

@@ -97,7 +97,9 @@ class Views:
 
     def linked(self, kind: str = "") -> Iterator[View]:
         """Every document that was dropped or linked, of one kind where given, as they arrived."""
-        return self._iterate("WHERE d.of_number IS NOT NULL AND ? IN ('', d.kind) ORDER BY d.arrival", kind)
+        return self._iterate(
+            "WHERE d.of_number IS NOT NULL AND ? IN ('', d.kind) ORDER BY d.arrival", kind
+        )
 
     def group_leaders(self, limit: int) -> list[View]:
         """Documents that others were decided against, the newest story first."""

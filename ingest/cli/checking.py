@@ -28,7 +28,9 @@ def verify(settings: Settings, *, as_json: bool) -> int:
 def _report(findings: Sequence[Finding], *, as_json: bool) -> int:
     for finding in findings:
         if as_json:
-            print_json({"ok": finding.ok, "what": finding.what, "said": finding.said, "hint": finding.hint})
+            print_json(
+                {"ok": finding.ok, "what": finding.what, "said": finding.said, "hint": finding.hint}
+            )
             continue
         printing.line(f"{'ok  ' if finding.ok else 'BAD '} {finding.what}: {finding.said}")
         if finding.hint:

@@ -103,7 +103,9 @@ def explain(
 
 
 @app.command()
-def show(first: Document, config: Config = None, store: StoreDir = None, json: Json = False) -> None:
+def show(
+    first: Document, config: Config = None, store: StoreDir = None, json: Json = False
+) -> None:
     """Show a document with its text."""
     from ingest.cli import looking  # noqa: PLC0415 - heavy
 
@@ -193,15 +195,18 @@ def daemon(
     config: Config = None,
     store: StoreDir = None,
     listen: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Serve the HTTP API here [default: off].")
-    ] = "",
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Serve HTTP here; `off`: nowhere [see settings]."),
+    ] = None,
     log_format: LogFormat = "human",
 ) -> None:
-    """Run each source on its schedule until SIGTERM."""
+    """Run each source on its schedule until SIGTERM; SIGHUP loads the settings again."""
+    overrides = {"daemon": {"listen": listen}}
+    from ingest.cli import logs  # noqa: PLC0415 - heavy
     from ingest.daemon import serve  # noqa: PLC0415 - heavy
 
-    settings = load_settings(config, store, file_needed=True)
-    raise typer.Exit(serve(settings, listen=listen, log_format=log_format))
+    logs.configure(log_format)
+    raise typer.Exit(serve(lambda: load_settings(config, store, file_needed=True, **overrides)))
 
 
 @corpus.command()

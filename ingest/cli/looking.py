@@ -39,8 +39,10 @@ def dups(settings: Settings, kind: str, *, as_json: bool) -> None:
 def explain(settings: Settings, first: str, second: str | None, *, as_json: bool) -> None:
     """`ingest explain`: one document's decision, or a comparison of two."""
     with reports.opened(settings) as store:
-        answer = reports.explain(store, first) if second is None else (
-            reports.compare(store, first, second)
+        answer = (
+            reports.explain(store, first)
+            if second is None
+            else (reports.compare(store, first, second))
         )
     if as_json:
         print_json(answer)
@@ -59,7 +61,9 @@ def _print_decision(answer: dict[str, Any]) -> None:
         printing.line("kept: it matches no document that came before it")
     else:
         of = answer["of"]
-        printing.line(f"{answer['state']} as {answer['kind']} of {of['id']}  {of['source_id']}  {of['title']}")
+        printing.line(
+            f"{answer['state']} as {answer['kind']} of {of['id']}  {of['source_id']}  {of['title']}"
+        )
         printing.line()
         printing.line("evidence")
         printing.record(answer["evidence"], "  ")

@@ -52,7 +52,9 @@ def run_report(report: RunReport, store: Path, *, dry_run: bool) -> None:
     elif report.published:
         line(f"published as sequence {report.sequence}: {store / 'corpus' / 'current'}")
     else:
-        line(f"nothing to publish; sequence {report.sequence} stands: {store / 'corpus' / 'current'}")
+        line(
+            f"nothing to publish; sequence {report.sequence} stands: {store / 'corpus' / 'current'}"
+        )
     line(f"{report.seconds:.2f} s, run {report.run_id}")
 
 

@@ -39,7 +39,11 @@ class RunArguments:
 
 
 def run_command(
-    settings: Settings, arguments: RunArguments, *, as_json: bool, log_format: Literal["human", "json"]
+    settings: Settings,
+    arguments: RunArguments,
+    *,
+    as_json: bool,
+    log_format: Literal["human", "json"],
 ) -> int:
     """`ingest run`; the exit code."""
     logs.configure(log_format)

@@ -118,10 +118,6 @@ class Memory(Protocol):
         """Whether a document leads this story now."""
         ...
 
-    def used(self, story_id: str) -> bool:
-        """Whether any document bears this story."""
-        ...
-
     def reopen(self, standing: Standing) -> None:
         """Undo what was decided: neither survivor nor leader until decided again."""
         ...
@@ -276,9 +272,9 @@ class Decider:
         return self._mint(standing.id)
 
     def _mint(self, document_id: str) -> str:
-        """A story's name from that of its first document, unlike any in use."""
+        """A story's name from that of its first document, unlike any that is led."""
         story_id, count = document_id, 0
-        while self._memory.used(story_id):
+        while self._memory.led(story_id):
             count += 1
             story_id = hashlib.sha256(f"{document_id}/{count}".encode()).hexdigest()[:32]
         return story_id

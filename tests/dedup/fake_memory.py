@@ -32,9 +32,7 @@ class FakeMemory:
     known: dict[int, Known] = field(default_factory=dict)
 
     def add(self, standing: Standing, shingles: frozenset[int], terms: frozenset[int]) -> None:
-        self.known[standing.number] = Known(
-            standing, shingles, terms, story_id=standing.story_id
-        )
+        self.known[standing.number] = Known(standing, shingles, terms, story_id=standing.story_id)
 
     def standing(self, number: int) -> Standing:
         one = self.known[number]
@@ -75,9 +73,6 @@ class FakeMemory:
 
     def led(self, story_id: str) -> bool:
         return any(k.state == "leader" and k.story_id == story_id for k in self.known.values())
-
-    def used(self, story_id: str) -> bool:
-        return any(k.story_id == story_id for k in self.known.values())
 
     def reopen(self, standing: Standing) -> None:
         one = self.known[standing.number]

@@ -44,7 +44,7 @@ class World:
         self.counter += 1
         standing = Standing(
             number=self.counter,
-            id=f"{self.counter:032x}",
+            id=f"{more.get('arrival', self.counter):032x}",
             arrival=more.get("arrival", self.counter),
             words=len(shingles),
             priority=priority,
@@ -269,3 +269,13 @@ def test_dates_too_far_apart_part_stories() -> None:
     undated = world.arrive({3}, {7, 8, 9})
     assert isinstance(world.decision(far), Kept)
     assert isinstance(world.decision(undated), Linked)
+
+
+def test_a_document_that_lost_its_story_begins_one_of_another_name() -> None:
+    world = World(Rules(survivor="longest"))
+    short = world.arrive(set(range(90)))
+    long = world.arrive(set(range(100)))
+    edited = world.edit(short, set(range(500, 510)))
+    stories = [world.memory.known[number].story_id for number in (long, edited)]
+    assert stories[0] == f"{short:032x}"
+    assert stories[1] not in {"", stories[0]}

@@ -1,0 +1,158 @@
+"""Candidates for the rules: both band indexes of a store, kept in step with its decisions.
+
+Survivors are in the near index, leaders in the story index.  Whoever has ceased to be
+either stays there, and is passed over when the catalog is asked how it stands.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import structlog
+
+from ingest.catalog.index import BandIndex
+from ingest.catalog.index_run import IndexDamaged
+from ingest.dedup.bands import Bands, keys
+from ingest.dedup.story import ROWS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from ingest.catalog.index import Prefetched
+    from ingest.catalog.store import Store
+    from ingest.documents import Signature
+
+NEWEST = 64
+"""Entries that a posting list of the story index keeps, so that its cost stays flat."""
+
+_REBUILT_AT_ONCE = 4096
+_SINGLE_ROWS = Bands(ROWS, 1, 0.0)
+
+Kind: TypeAlias = Literal["near", "story"]
+
+log = structlog.get_logger()
+
+
+class _Looked(NamedTuple):
+    """A batch, looked up in both indexes; ``rows`` by identity of the signature."""
+
+    rows: dict[int, int]
+    near: Prefetched
+    story: Prefetched
+
+
+class Neighbours:
+    """Both indexes over one store.  They are opened when the first batch comes."""
+
+    def __init__(self, store: Store, bands: Bands, story_rows: int) -> None:
+        self._store = store
+        self._bands = bands
+        self._story_rows = story_rows
+        self._looked: _Looked | None = None
+
+    def prefetch(self, signatures: Sequence[Signature]) -> None:
+        """Look a batch up in the files, in one go for all that it will be asked of."""
+        self._looked = None
+        if signatures:
+            self._looked = _Looked(
+                {id(signature): row for row, signature in enumerate(signatures)},
+                self._near.prefetch(self._near_keys([each.near for each in signatures])),
+                self._story.prefetch(_story_keys([each.story for each in signatures])),
+            )
+
+    def near(self, signature: Signature) -> list[int]:
+        """Documents that share a band of the near signature."""
+        looked = self._looked
+        if looked and (row := looked.rows.get(id(signature))) is not None:
+            return looked.near.candidates(row).numbers.tolist()
+        return self._near.candidates(self._near_keys([signature.near])[0]).numbers.tolist()
+
+    def story(self, signature: Signature) -> list[int]:
+        """Documents that share enough rows of the story signature."""
+        looked, least = self._looked, self._story_rows
+        if looked and (row := looked.rows.get(id(signature))) is not None:
+            return looked.story.candidates(row, least).numbers.tolist()
+        return self._story.candidates(_story_keys([signature.story])[0], least).numbers.tolist()
+
+    def shared_bands(self, mine: Signature, its: Signature) -> int:
+        """How many bands two near signatures share."""
+        both = self._near_keys([mine.near, its.near])
+        return int(np.count_nonzero(both[0] == both[1]))
+
+    def add_near(self, number: int, signature: Signature) -> None:
+        """Let later documents find a survivor."""
+        self._near.insert(self._near_keys([signature.near]), np.array([number], np.uint32))
+
+    def add_story(self, number: int, signature: Signature) -> None:
+        """Let later documents find a leader."""
+        self._story.insert(_story_keys([signature.story]), np.array([number], np.uint32))
+
+    def flush(self) -> None:
+        """Write what was added, and list the files in the transaction that is open."""
+        for kind, index in self._opened():
+            if index.flush():
+                index.merge()
+                self._store.list_index_files(kind, index.runs())
+
+    def committed(self) -> None:
+        """Delete files that the committed list no longer names."""
+        self._looked = None
+        if not self._store.connection.in_transaction:
+            for _, index in self._opened():
+                index.prune()
+
+    # --- opening ----------------------------------------------------------------------
+
+    @cached_property
+    def _near(self) -> BandIndex:
+        return self._open("near", self._bands.count, None)
+
+    @cached_property
+    def _story(self) -> BandIndex:
+        return self._open("story", ROWS, NEWEST)
+
+    def _opened(self) -> Iterator[tuple[Kind, BandIndex]]:
+        """Those indexes that were needed so far."""
+        if "_near" in self.__dict__:
+            yield "near", self._near
+        if "_story" in self.__dict__:
+            yield "story", self._story
+
+    def _open(self, kind: Kind, width: int, cap: int | None) -> BandIndex:
+        """Open an index; one that is missing or damaged is made anew from the catalog."""
+        folder = self._store.folder / "index" / kind
+        try:
+            files = self._store.index_files(kind)
+            if not files and self._store.documents.any_decided():
+                raise IndexDamaged(f"{folder}: the index is missing")
+            return BandIndex(folder, files, width, cap)
+        except IndexDamaged as damage:
+            log.warning("index is made anew", index=kind, reason=str(damage))
+        index = BandIndex(folder, [], width, cap)
+        for numbers, signatures in self._decided(kind):
+            made = [each.near if kind == "near" else each.story for each in signatures]
+            index.insert(
+                self._near_keys(made) if kind == "near" else _story_keys(made),
+                np.array(numbers, np.uint32),
+            )
+        return index
+
+    def _decided(self, kind: Kind) -> Iterator[tuple[list[int], list[Signature]]]:
+        """Everything that belongs into an index, some at a time."""
+        rows = self._store.documents.signatures("survivors" if kind == "near" else "leaders")
+        while some := list(islice(rows, _REBUILT_AT_ONCE)):
+            numbers, signatures = zip(*some, strict=True)
+            yield list(numbers), list(signatures)
+
+    def _near_keys(self, near: Sequence[NDArray[np.uint32]]) -> NDArray[np.uint64]:
+        return keys(np.stack(near), self._bands)
+
+
+def _story_keys(story: Sequence[NDArray[np.uint32]]) -> NDArray[np.uint64]:
+    """Each row of a story signature is a band of its own."""
+    return keys(np.stack(story), _SINGLE_ROWS)

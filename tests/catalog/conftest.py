@@ -1,0 +1,8 @@
+"""Lets the tests of the catalog share the contract suite of ledgers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "publish" / "importable"))

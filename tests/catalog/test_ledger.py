@@ -1,0 +1,54 @@
+"""The catalog's ledger keeps the contract that publishing is written against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from ledger_contract import LedgerContract
+
+from ingest.app import open_ledger
+from ingest.catalog.store import Store
+from ingest.documents import Document, Kept, Signature
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NO_SIGNATURE = Signature(np.zeros(4, np.uint32), np.zeros(4, np.uint32))
+
+
+class SQLiteHarness:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open()
+
+    def _open(self) -> None:
+        self.store = Store(self._folder, write=True)
+        self.ledger = open_ledger(self.store)
+
+    def want(self, name: str, text: str | None) -> str:
+        document = Document("test", name, text or "")
+        documents = self.store.documents
+        old = documents.find(document.id)
+        with self.store.transaction():
+            run = self.store.runs.begin(f"run-{name}-{text}", "", 0)
+            if text is None:
+                assert old is not None
+                documents.delete(old.number)
+                documents.touch([document.id], "gone")
+                return document.id
+            number = documents.insert(document, NO_SIGNATURE, run=run, added="", old=old)
+            decisions = self.store.decisions(priorities={}, run=run)
+            decisions.decide(decisions.standing(number), Kept(), document.id)
+        return document.id
+
+    def reopen(self) -> None:
+        self.store.close()
+        self._open()
+
+
+class TestSQLiteLedger(LedgerContract):
+    @pytest.fixture
+    def harness(self, tmp_path: Path) -> SQLiteHarness:
+        return SQLiteHarness(tmp_path)

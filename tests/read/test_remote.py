@@ -32,13 +32,13 @@ def put(files: Any):
 
 
 class TestConformance(ReaderConformance):
-    def make(self, folder: Path):
+    def make(self, folder: Path):  # noqa: ARG002  # not on this disk
         return Files(path=put({"b/x.txt": b"x", "a.txt.gz": gzip.compress(b"a"), "j.jsonl": LINES}))
 
-    def make_bad(self, folder: Path):
+    def make_bad(self, folder: Path):  # noqa: ARG002  # not on this disk
         return Files(path=put({"a.txt": b"", "b.txt": b"x"}))
 
-    def make_missing(self, folder: Path):
+    def make_missing(self, folder: Path):  # noqa: ARG002  # not on this disk
         return Files(path=f"memory://{uuid.uuid4().hex}")
 
 

@@ -212,6 +212,8 @@ def _tokens(
 
 def _keep(path: Path, rarity: Rarity) -> Rarity:
     """Write a table for the next process, by rename; without a writable folder, do nothing."""
+    if not rarity.hashes.size:
+        return rarity
     draft = path.with_suffix(f".{os.getpid()}")
     padded = np.zeros(rarity.hashes.size + 1 & ~1, dtype=np.float32)
     padded[: rarity.rarity.size] = rarity.rarity

@@ -97,6 +97,7 @@ def occurrences(text: str, title: str, rarity: Rarity) -> Occurrences:
     above = np.maximum(own - np.float32(COMMON), 0)
     gaps = tokens.starts[1:] - tokens.ends[:-1]
     alone, runs = _runs(gaps == 0, rarity.run)
+    alone = alone[: tokens.hashes.size]
     names = _names(text, tokens, gaps)
     sums = np.add.reduce([own[runs + place] for place in range(rarity.run)], dtype=np.float32)
     run_hash, name_hash = (
@@ -164,9 +165,13 @@ def log_tf(counts: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def _level(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut weights so that none has much more than `SHARE` of the sum of squares."""
+    """Cut weights so that none has much more than `SHARE` of the sum of squares.
+
+    Among few terms a share is large by itself: twice the average is always allowed.
+    """
+    share = max(SHARE, 2.0 / max(weights.size, 1))
     for _ in range(_LEVELLING):
-        most = _exact(np.sqrt(SHARE * np.square(weights.astype(np.float64)).sum()))
+        most = _exact(np.sqrt(share * np.square(weights.astype(np.float64)).sum()))
         weights = np.minimum(weights, most)
     return weights
 

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import wordfreq
 
 from ingest.dedup import rarity
 from ingest.dedup.tokens import tokenise
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def of(words: str, table: rarity.Rarity) -> list[float]:
@@ -26,8 +30,6 @@ def test_the_commonest_word_weighs_nothing_and_an_unknown_one_most(english: rari
 
 
 def test_rarity_is_seven_less_zipf_frequency(english: rarity.Rarity):
-    import wordfreq
-
     for word in ("police", "earthquake", "alibaba"):
         expected = 7 - wordfreq.zipf_frequency(word, "en")
         assert of(word, english)[0] == pytest.approx(expected, abs=0.02)

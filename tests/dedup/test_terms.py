@@ -9,12 +9,26 @@ from ingest.dedup import rarity, terms
 from ingest.dedup.minhash import narrow
 from ingest.dedup.tokens import token_hash
 
-ENGLISH = "en"
+GOLDEN_HASHES = [
+    45982811,
+    640225623,
+    1088106273,
+    1158440816,
+    1454726594,
+    1556546568,
+    2198736662,
+    2589036148,
+    2908929832,
+    2927350971,
+    4082805602,
+    4141770842,
+]
+GOLDEN_WEIGHTS = [255, 23, 163, 105, 23, 116, 210, 70, 255, 116, 255, 255]
 
 
 @pytest.fixture(scope="module")
 def english() -> rarity.Rarity:
-    return rarity.load(ENGLISH)
+    return rarity.load("en")
 
 
 def key(word: str) -> int:
@@ -98,9 +112,7 @@ def test_texts_without_a_rare_word(text: str, english: rarity.Rarity):
     assert vector.hashes.size == vector.weights.size <= 1
 
 
-TEXTS = st.text(
-    st.one_of(st.characters(), st.sampled_from("aB Zé\n中国の한글กขค１2.")), max_size=400
-)
+TEXTS = st.text(st.one_of(st.characters(), st.sampled_from("aB Zé\n中国の한글กขค2.")), max_size=400)
 
 
 @settings(deadline=None, max_examples=150)
@@ -119,9 +131,9 @@ def assert_same(one: terms.TermVector, other: terms.TermVector) -> None:
     assert one.weights.tolist() == other.weights.tolist()
 
 
-def test_vectors_of_this_version(english: rarity.Rarity):
+def test_vectors_of_this_version():
     """A change here needs another `story.VERSION`: stored vectors would no longer compare."""
-    vector = terms.terms("Jack Ma met Donald Trump on 9 January 2017.", "Alibaba", english)
-    words = ("alibaba", "jack", "ma", "met", "donald", "trump", "january", "2017", "on", "9")
-    print(vector.hashes.size)
-    assert [weight(vector, word) for word in words] == []
+    text = "Jack Ma met Donald Trump on 9 January 2017."
+    vector = terms.terms(text, "Alibaba", rarity.load("und"))
+    assert vector.hashes.tolist() == GOLDEN_HASHES
+    assert vector.weights.tolist() == GOLDEN_WEIGHTS

@@ -25,15 +25,18 @@ RULE = StoryRule()
 EVENTS = {
     "en": (
         (
-            "A strong earthquake shook the Iranian island of Qeshm on Sunday, killing ten people, the "
+            "A strong earthquake shook the Iranian island of Qeshm on Sunday, killing ten "
+            "people, the "
             "governor of Hormozgan said. Villages near the port of Bandar Abbas were damaged."
         ),
         (
-            "Ten dead as quake hits Qeshm. Rescue workers reached the villages of the Iranian island "
+            "Ten dead as quake hits Qeshm. Rescue workers reached the villages of the "
+            "Iranian island "
             "after Sunday's earthquake, which was felt in Bandar Abbas and all of Hormozgan."
         ),
         (
-            "An earthquake struck the Indonesian province of Aceh on Tuesday. At least thirty people "
+            "An earthquake struck the Indonesian province of Aceh on Tuesday. At least "
+            "thirty people "
             "died in Bireuen, where hospitals ran out of beds, the mayor told reporters."
         ),
     ),
@@ -48,21 +51,25 @@ EVENTS = {
             "Bundespolizei am Montag mit."
         ),
         (
-            "Ein Reisebus ist am Dienstag bei Kassel umgestürzt. Mehrere Fahrgäste wurden verletzt, "
+            "Ein Reisebus ist am Dienstag bei Kassel umgestürzt. Mehrere Fahrgäste wurden "
+            "verletzt, "
             "die Autobahn zwischen Göttingen und Fulda ist gesperrt, so die Polizei."
         ),
     ),
     "fr": (
         (
-            "Un incendie a ravagé mardi l'entrepôt Lubrizol de Rouen. Le préfet de Seine-Maritime a "
+            "Un incendie a ravagé mardi l'entrepôt Lubrizol de Rouen. Le préfet de "
+            "Seine-Maritime a "
             "demandé aux habitants de rester chez eux ; un panache de fumée noire couvre la ville."
         ),
         (
-            "Rouen : panache de fumée noire au-dessus de Lubrizol. Après l'incendie de l'entrepôt, le "
+            "Rouen : panache de fumée noire au-dessus de Lubrizol. Après l'incendie de "
+            "l'entrepôt, le "
             "préfet de Seine-Maritime appelle les habitants à ne pas sortir."
         ),
         (
-            "Une inondation a ravagé mercredi le centre de Nîmes. Le maire a demandé aux commerçants "
+            "Une inondation a ravagé mercredi le centre de Nîmes. Le maire a demandé aux "
+            "commerçants "
             "de fermer ; plusieurs routes du Gard sont coupées."
         ),
     ),

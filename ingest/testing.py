@@ -140,8 +140,8 @@ class ReaderConformance(ABC):
 
     def test_events_are_well_formed(self, tmp_path: Path) -> None:
         """Only events are yielded, of the types that they say."""
-        events = run(self.make(tmp_path), self.context(tmp_path))
-        for event in events:
+        reader, context = self.make(tmp_path), self.context(tmp_path)
+        for event in reader.read(None, context):
             assert isinstance(event, get_args(Event)), f"not an event: {event!r}"
             if isinstance(event, RawDocument):
                 _check_document(event)

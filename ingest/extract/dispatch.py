@@ -43,8 +43,9 @@ _LOOKS_HTML = re.compile(
 )
 _HTML_LIBRARIES = ("trafilatura", "lxml", "htmldate")
 _ANYTHING = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u200b\ufeff]")
-_JUNK = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
-_JUNK_SHARE = 0.3
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROL_SHARE = 0.05  # random bytes have 0.11, text hardly ever one
+_BAD_SHARE = 0.3  # of characters that could not be decoded
 _HEAD = 4096
 
 
@@ -136,5 +137,6 @@ def _is_binary(content: bytes, media_type: str, text: str) -> bool:
     """
     if media_type.startswith(_NOT_TEXT) or content.startswith(_MAGIC):
         return True
-    head = text[:_HEAD]
-    return len(_JUNK.findall(head)) > _JUNK_SHARE * len(head) and bool(head.strip("\0"))
+    head = text[:_HEAD].strip("\0")
+    controls = len(_CONTROL.findall(head))
+    return controls > _CONTROL_SHARE * len(head) or head.count("\ufffd") > _BAD_SHARE * len(head)

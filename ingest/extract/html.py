@@ -14,6 +14,7 @@ page that needs none of them.
 from __future__ import annotations
 
 import logging
+import warnings
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
@@ -45,7 +46,6 @@ def extract_page(page: str, url: str = "") -> Extracted | Rejected:
 
     ``url`` is where the page was found; its metadata is read against it.
     """
-    _quieten()
     page = markup.tame(page)
     faults: list[str] = []
     found, way = (None, "") if len(page) > _LARGEST else _by_trafilatura(page, url, faults)
@@ -71,9 +71,7 @@ def _by_trafilatura(page: str, url: str, faults: list[str]) -> tuple[Any, str]:
 def _is_suspiciously_short(text: str, page: str) -> bool:
     if len(text) >= _LITTLE:
         return False
-    from trafilatura import html2txt  # noqa: PLC0415
-
-    return len(text) < _LITTLE_SHARE * len(html2txt(page))
+    return len(text) < _LITTLE_SHARE * len(_library().html2txt(page))
 
 
 def _second_attempt(page: str, url: str, faults: list[str]) -> tuple[Any, str]:
@@ -111,10 +109,8 @@ def _from_dump(page: str, url: str, faults: list[str]) -> Extracted | Rejected:
 
 def _extraction(page: str | HtmlElement, url: str, faults: list[str], *, fast: bool = True) -> Any:
     """Give trafilatura's document, None where it finds no text or fails (noted in ``faults``)."""
-    from trafilatura import bare_extraction  # noqa: PLC0415  # 0.5 s
-
     try:
-        found: Any = bare_extraction(
+        found: Any = _library().bare_extraction(
             page,
             url=url or None,
             fast=fast,
@@ -130,10 +126,8 @@ def _extraction(page: str | HtmlElement, url: str, faults: list[str], *, fast: b
 
 def _metadata(page: str, url: str) -> Any:
     """Give what trafilatura knows of a page whose text it cannot find; None where it fails."""
-    from trafilatura import extract_metadata  # noqa: PLC0415
-
     try:
-        return extract_metadata(page, default_url=url or None, date_config=dict(_DATES))
+        return _library().extract_metadata(page, default_url=url or None, date_config=dict(_DATES))
     except _known_faults():
         return None
 
@@ -154,7 +148,12 @@ def _was_cut_short() -> bool:
 
 
 @cache
-def _quieten() -> None:
-    """Silence the libraries' warnings: what they say is told by the way that was taken."""
+def _library() -> Any:
+    """Load trafilatura (0.3 s), and silence it: what it would say, the way taken tells."""
     for name in ("trafilatura", "htmldate", "courlan"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its downloader misses PySocks, and is never used
+        import trafilatura  # noqa: PLC0415
+
+    return trafilatura

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from ingest.documents import Extracted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ingest.documents import RawDocument
 
 _LANGUAGE = re.compile(
@@ -23,6 +25,7 @@ _LANGUAGE = re.compile(
     re.IGNORECASE,
 )
 _NOT_A_NAME = re.compile(r"://|www\.|@|[<>{}\[\]|]|\d{4}")
+_BETWEEN_TAGS = re.compile(r"[,;|]")
 _LONGEST_AUTHOR = 200
 _WORD = re.compile(r"\w+")
 _HEADING_LINES = 5  # a kicker, a date or a standfirst may stand above the title
@@ -46,7 +49,7 @@ def of_page(found: Any, page: str, url: str) -> Extracted:
         url=_address(found.url or "", url),
         site=found.sitename or "",
         description=found.description or "",
-        tags="; ".join(found.tags or ()),
+        tags=_tags(found.tags or ()),
     )
 
 
@@ -98,6 +101,12 @@ def of_source(raw: RawDocument, found: Extracted) -> Extracted:
 def _title(found: Any) -> str:
     title = found.title or ""
     return "" if title in {found.sitename, found.hostname} else title
+
+
+def _tags(given: Iterable[str]) -> str:
+    """Keywords once each; pages write a list of them into one field."""
+    tags = [tag.strip() for field in given for tag in _BETWEEN_TAGS.split(field)]
+    return "; ".join(dict.fromkeys(tag for tag in tags if tag))
 
 
 def _author(names: str) -> str:

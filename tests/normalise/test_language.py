@@ -1,0 +1,53 @@
+"""Language: right on a paragraph, silent on too little, the page's claim a hint only."""
+
+# ruff: noqa: RUF001  # text in many scripts is what is tested
+
+from __future__ import annotations
+
+import pytest
+
+from ingest.normalise.language import code, detect
+
+SAMPLES = {
+    "en": "The council met on Tuesday evening to discuss the budget for the coming year.",
+    "de": "Der Stadtrat trat am Dienstagabend zusammen, um über den Haushalt zu beraten.",
+    "fr": "Le conseil municipal s'est réuni mardi soir pour examiner le budget de la ville.",
+    "es": "El ayuntamiento se reunió el martes por la tarde para debatir el presupuesto.",
+    "ru": "Городской совет собрался во вторник вечером, чтобы обсудить бюджет на год.",
+    "el": "Το δημοτικό συμβούλιο συνεδρίασε την Τρίτη το βράδυ για τον προϋπολογισμό.",
+    "ar": "اجتمع مجلس المدينة مساء الثلاثاء لمناقشة ميزانية العام المقبل.",
+    "zh": "市议会星期二晚上开会讨论明年的预算。",
+    "ja": "市議会は火曜日の夜に開かれ、来年の予算について話し合った。",
+    "ko": "시의회는 화요일 저녁에 모여 내년 예산을 논의했다.",
+}
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_a_sentence_is_enough(language: str) -> None:
+    assert detect(SAMPLES[language]) == language
+    assert detect(SAMPLES[language], hint="pt") == language
+
+
+@pytest.mark.parametrize("text", ["", "ok", "12345 67890 12.5 % 2021", "---\n***", "A1 B2"])
+def test_too_little_is_undetermined(text: str) -> None:
+    assert detect(text) == "und"
+    assert detect(text, hint="en") == "und"
+
+
+def test_the_body_counts_and_not_the_heading() -> None:
+    body = SAMPLES["de"] * 20
+    assert detect("Breaking news: read the latest stories here\n" + body) == "de"
+
+
+def test_a_hint_tips_the_scales_between_near_languages() -> None:
+    text = "Dette er en kort tekst om vejret i dag, og det er fint."
+    assert detect(text, "da") == "da"
+
+
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [("en-GB", "en"), ("pt_BR", "pt"), ("ZH-Hans", "zh"), ("nb", "no"), ("iw", "he"),
+     ("english", ""), ("x", ""), ("", ""), ("deu", "")],
+)  # fmt: skip
+def test_codes(tag: str, expected: str) -> None:
+    assert code(tag) == expected

@@ -168,16 +168,19 @@ class Corpus:
         for shard in self.manifest.of(table):
             yield from self._lines(shard)
 
+    def bodies(self, table: Table = "documents") -> Iterator[dict[str, Any]]:
+        """Give every line as a dictionary, its fields in order."""
+        return map(self._parse, self.lines(table))
+
     def documents(self) -> Iterator[CorpusDocument]:
         """Give every document, in order of arrival, in constant memory."""
-        make = CorpusDocument._make
-        for line in self.lines("documents"):
-            yield make(_document(self._parse(line)))
+        for body in self.bodies():
+            yield CorpusDocument._make(_document(body))
 
     def links(self) -> Iterator[CorpusLink]:
         """Give every link, in order of arrival."""
-        for line in self.lines("links"):
-            yield CorpusLink._make(_link(self._parse(line)))
+        for body in self.bodies("links"):
+            yield CorpusLink._make(_link(body))
 
     def document(self, id_: str) -> CorpusDocument | None:
         """Give one document, or None; searches the shards at the speed of memory."""
@@ -273,13 +276,20 @@ class Corpus:
 
     def _open(self, shard: Shard) -> IO[bytes]:
         try:
-            return open_shard(self.path / shard.name)
+            file = open_shard(self.path / shard.name)
+            size = (self.path / shard.name).stat().st_size
         except FileNotFoundError as error:
             raise CorpusError(
                 f"generation {self.sequence} was removed while it was open: something in it "
                 f"was forgotten (or {shard.name} is missing)",
                 hint=_AGAIN,
             ) from error
+        if size != shard.bytes:
+            file.close()
+            raise CorpusError(
+                f"{self.path / shard.name} has {size} bytes instead of {shard.bytes}", hint=_REPAIR
+            )
+        return file
 
     def _read(self, name: str) -> bytes:
         try:

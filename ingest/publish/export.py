@@ -135,9 +135,7 @@ def export_lines(corpus: Corpus, options: ExportOptions) -> Iterator[bytes]:
 
 def _documents(corpus: Corpus, options: ExportOptions) -> Iterator[dict[str, Any]]:
     chosen: Iterator[dict[str, Any]] = (
-        document
-        for document in map(orjson.loads, corpus.lines("documents"))
-        if _passes(document, options.filters)
+        document for document in corpus.bodies() if _passes(document, options.filters)
     )
     if options.filters.one_per_story:
         chosen = _first_of_story(chosen)

@@ -314,7 +314,7 @@ class Publisher:
         """
         layout = self.layout
         own, shown = layout.generation(sequence) / CHANGES, layout.change(sequence)
-        if shown.exists():
+        if shown.exists() or not own.exists():
             return
         layout.changes.mkdir(exist_ok=True)
         remove(layout.tmp)

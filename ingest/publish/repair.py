@@ -118,7 +118,7 @@ def _rest(publisher: Publisher, ledger: RepairableLedger, run_id: str) -> list[s
         with open_corpus(publisher.folder) as corpus:
             ledger.adopt(corpus.sequence, rows_of(corpus))
         done.append("brought the catalog to what is out")
-    if "history" in found:
+    if found & {"history", "changes"}:
         for number in publisher.layout.history():
             remove(publisher.layout.change(number))
         done.append("dropped the history, which led elsewhere: consumers start over")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support import Project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parent.parent
 
@@ -38,3 +40,20 @@ def data_archive(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
         return unpacked[name]
 
     return unpack
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compile the kernel once for all tests and the processes that they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "NUMBA_CACHE_DIR" not in os.environ:
+            patch.setenv("NUMBA_CACHE_DIR", str(tmp_path_factory.mktemp("numba")))
+        yield
+
+
+@pytest.fixture
+def project(tmp_path: Path, seeds: Path) -> Project:
+    shutil.copytree(seeds, tmp_path / "seeds")
+    made = Project(tmp_path)
+    made.configure('[[source]]\nname = "seeds"\npath = "seeds"\n')
+    return made

@@ -1,0 +1,40 @@
+"""Settings of everything that fetches, the same for every source that does."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ingest.read.base import ReaderSettings
+
+
+class FetchSettings(ReaderSettings):
+    """How pages are fetched; a source's table may set each of these."""
+
+    contact: str = ""
+    """An address or URL where a site's owner reaches you; needed for anything but loopback."""
+    delay: float = Field(default=1.0, ge=0)
+    """Seconds between two requests to one host; robots.txt may ask for more."""
+    max_delay: float = Field(default=60.0, ge=0)
+    """The most seconds between requests that robots.txt is given."""
+    at_once: int = Field(default=1, ge=1)
+    """Requests to one host at the same time."""
+    connect_seconds: float = Field(default=10.0, gt=0)
+    """Time limit for a connection to be made."""
+    read_seconds: float = Field(default=20.0, gt=0)
+    """Time limit for a server's silence."""
+    total_seconds: float = Field(default=120.0, gt=0)
+    """Time limit for one request and its answer, from connecting to the last byte."""
+    max_bytes: int = Field(default=32 << 20, gt=0)
+    """The most bytes of a body, after decompression."""
+    max_redirects: int = Field(default=10, ge=0)
+    """The most redirects that are followed for one page."""
+    retries: int = Field(default=2, ge=0)
+    """How often 429, 5xx and broken connections are tried again at once."""
+    max_wait: float = Field(default=60.0, ge=0)
+    """The most seconds waited before such a retry; a longer Retry-After ends the fetch."""
+    obey_robots: bool = True
+    """Whether robots.txt is read and kept to."""
+    obey_opt_outs: bool = True
+    """Whether pages that refuse mining or training (noai, TDM reservation) are left out."""
+    allow_private: bool = False
+    """Whether private, loopback and link-local addresses may be connected to."""

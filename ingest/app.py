@@ -18,7 +18,6 @@ import structlog
 
 from ingest.catalog.database import catalog_errors
 from ingest.catalog.ledger import SQLiteLedger
-from ingest.catalog.lock import writer_lock
 from ingest.catalog.runs import SourceRun
 from ingest.catalog.store import Store
 from ingest.catalog.views import Views
@@ -27,6 +26,7 @@ from ingest.pipeline import Job, Tally, ingest
 from ingest.publish.ledger import Published, Wanted
 from ingest.publish.publish import Publisher, PublishOptions
 from ingest.reindex import decide_all
+from ingest.turns import Turns
 from ingest.wiring import (
     RunContext,
     make_engine,
@@ -43,9 +43,15 @@ if TYPE_CHECKING:
     from ingest.engine.base import Engine
     from ingest.judge import Judge
     from ingest.settings import Settings
+    from ingest.turns import Seat
     from ingest.wiring import Part
 
 log = structlog.get_logger()
+
+QUIET_RUNS = 1000
+"""Newest runs that the ledger keeps whatever happened in them."""
+PRUNED_EVERY = 64
+OVERDUE = "What was committed stays, and the next run goes on from there; see `time_limit`."
 
 STOPPED: dict[bool, Status] = {False: "done", True: "cancelled"}
 
@@ -58,7 +64,8 @@ class RunOptions:
     may give (0: all); ``dry_run`` decides but changes nothing; ``wait`` is how many
     seconds to wait for another writer.  ``clock`` and ``run_id`` are set by tests and by
     whoever wants the same bytes twice; ``cancelled`` is asked at least once a second,
-    ``progress`` told after each batch.
+    ``progress`` told after each batch.  ``overdue`` makes a failure of what was cancelled.
+    Runs with the same ``turns`` share the store's lock; ``seated`` is told their seats.
     """
 
     full: bool = False
@@ -68,8 +75,11 @@ class RunOptions:
     run_id: str = ""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     cancelled: Callable[[], bool] = lambda: False
+    overdue: Callable[[], bool] = lambda: False
     progress: Callable[[str, Mapping[str, int]], None] = lambda _source, _counts: None
     fault: Callable[[str], None] = lambda _point: None
+    turns: Turns | None = None
+    seated: Callable[[Seat], None] = lambda _seat: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,7 @@ class SourceReport:
     reasons: Mapping[str, int] = field(default_factory=dict)
     error: str = ""
     hint: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +146,6 @@ def run(
     """
     parts = sources_of(settings, inputs, name=name, only=only)
     with _opened(settings, options) as pass_:
-        check_version(pass_.store, settings)
         return pass_.run(parts)
 
 
@@ -155,10 +165,15 @@ def _opened(settings: Settings, options: RunOptions) -> Iterator[_Pass]:
     with ExitStack() as stack:
         stack.enter_context(catalog_errors(settings.store / "catalog.db"))
         stack.enter_context(structlog.contextvars.bound_contextvars(run_id=run_id))
-        stack.enter_context(writer_lock(settings.store, wait=options.wait, label=run_id))
-        store = Store(settings.store, write=True, raw_limit=settings.limits.raw_bytes)
+        turns = options.turns or Turns()
+        seat = stack.enter_context(
+            turns.seat(settings.store, wait=options.wait, label=run_id, cancelled=options.cancelled)
+        )
+        options.seated(seat)
+        with seat.turn():
+            store = Store(settings.store, write=True, raw_limit=settings.limits.raw_bytes)
         stack.enter_context(closing(store))
-        yield _Pass(settings, options, store, run_id)
+        yield _Pass(settings, options, store, run_id, seat)
 
 
 def new_run_id(now: datetime) -> str:
@@ -209,23 +224,28 @@ def make_publisher(settings: Settings, options: RunOptions) -> Publisher:
 
 
 class _Pass:
-    """One run over an open store; the caller holds the lock."""
+    """One run over an open store; its seat holds the lock, and whatever it writes is a turn."""
 
-    def __init__(self, settings: Settings, options: RunOptions, store: Store, run_id: str) -> None:
+    def __init__(
+        self, settings: Settings, options: RunOptions, store: Store, run_id: str, seat: Seat
+    ) -> None:
         self._settings = settings
         self._options = options
         self.store = store
         self._run_id = run_id
+        self._seat = seat
         self._publisher = make_publisher(settings, options)
         self._ledger = open_ledger(store)
 
     def run(self, parts: Sequence[Part]) -> RunReport:
         """Recover, read every source, publish, and close the ledger of runs."""
         began = time.monotonic()
-        self._publisher.recover(self._ledger)
-        if self._options.dry_run:
-            self.store.connection.execute("BEGIN IMMEDIATE")
-        number = self._begin()
+        with self._seat.turn():
+            check_version(self.store, self._settings)
+            self._publisher.recover(self._ledger)
+            if self._options.dry_run:
+                self.store.connection.execute("BEGIN IMMEDIATE")
+            number = self._begin()
         reports: list[SourceReport] = []
         engine = make_engine(self._settings)
         with closing(engine):
@@ -239,9 +259,10 @@ class _Pass:
     def reindex(self) -> RunReport:
         """Recover, decide everything again in one transaction, publish."""
         began = time.monotonic()
-        self._publisher.recover(self._ledger)
-        number = self._begin()
-        with self.store.transaction():
+        with self._seat.turn():
+            self._publisher.recover(self._ledger)
+            number = self._begin()
+        with self._seat.turn(), self.store.transaction():
             tally = decide_all(
                 self.store,
                 self._settings,
@@ -254,14 +275,19 @@ class _Pass:
         return self._finish(number, [report], began)
 
     def _begin(self) -> int:
+        runs = self.store.runs
         with self.store.transaction():
-            return self.store.runs.begin(self._run_id, self._now(), os.getpid())
+            number = runs.begin(self._run_id, self._now(), os.getpid(), alive=self._seat.colleagues)
+            if number % PRUNED_EVERY == 0:
+                runs.prune(QUIET_RUNS)
+        self._seat.number = number
+        return number
 
     def _run_source(self, part: Part, number: int, judge: Judge, engine: Engine) -> SourceReport:
         name = part.source.name
         started = self._now()
         tally = Tally()
-        with self.store.transaction():
+        with self._seat.turn(), self.store.transaction():
             self.store.runs.begin_source(number, name, started)
         with structlog.contextvars.bound_contextvars(source=name):
             log.info("source started", reader=part.source.reader)
@@ -274,14 +300,15 @@ class _Pass:
                 report = self._report(part, STOPPED[self._options.cancelled()], tally)
                 log.info("source ended", status=report.status, **report.counts)
         ended = SourceRun(name, started, self._now(), report.status, report.counts, report.error)
-        with self.store.transaction():
+        with self._seat.turn(), self.store.transaction():
             self.store.runs.end_source(number, ended)
         return report
 
     def _ingest(self, part: Part, number: int, judge: Judge, engine: Engine, tally: Tally) -> None:
         recipe = make_recipe(self._settings, part.source)
         version = recipe.version()
-        items = self.store.items(part.source.name, recipe=version, run=number)
+        with self._seat.turn():
+            items = self.store.items(part.source.name, recipe=version, run=number)
         job = Job(
             source=part.source.name,
             recipe=recipe,
@@ -293,6 +320,7 @@ class _Pass:
             now=self._now,
             tally=tally,
             advanced=lambda: self._options.progress(part.source.name, tally.counts),
+            turn=lambda: self._turn_to_decide(judge),
         )
         context = RunContext(
             source=part.source.name,
@@ -304,6 +332,15 @@ class _Pass:
         )
         cursor = None if self._options.full else items.cursor()
         ingest(job, part.read(cursor, context, self._options.limit))
+        if self._options.overdue():
+            raise SourceError("its time limit passed", hint=OVERDUE)
+
+    @contextmanager
+    def _turn_to_decide(self, judge: Judge) -> Iterator[None]:
+        with self._seat.turn():
+            if self._seat.others_wrote():
+                judge.refresh()
+            yield
 
     def _report(
         self, part: Part, status: Status, tally: Tally, error: IngestError | None = None
@@ -315,6 +352,7 @@ class _Pass:
             dict(tally.reasons),
             error=str(error or ""),
             hint=error.hint if error else "",
+            seconds=dict(tally.seconds),
         )
 
     def _finish(self, number: int, reports: list[SourceReport], began: float) -> RunReport:
@@ -323,8 +361,9 @@ class _Pass:
             total.counts.update(report.counts)
         failed = any(report.status == "failed" for report in reports)
         status: Status = "failed" if failed else STOPPED[self._options.cancelled()]
-        counts = {**total.counts, "documents": Views(self.store.connection).corpus_size()}
-        published = self._close(number, status, counts)
+        with self._seat.turn():
+            counts = {**total.counts, "documents": Views(self.store.connection).corpus_size()}
+            published = self._close(number, status, counts)
         return RunReport(
             run_id=self._run_id,
             status=status,

@@ -65,6 +65,10 @@ class Judge:
         self._neighbours.committed()
         self._memory.clear()
 
+    def refresh(self) -> None:
+        """Let go of what another run, having written to the store, has made out of date."""
+        self._neighbours.forget()
+
     def admit(self, document: Document, signature: Signature) -> Change:
         """Take in a document: new, a new version, or one that says nothing new."""
         old = self._documents.find(document.id)

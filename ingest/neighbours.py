@@ -106,6 +106,12 @@ class Neighbours:
             for _, index in self._opened():
                 index.prune()
 
+    def forget(self) -> None:
+        """Open the indexes anew when they are needed: another run has written to the store."""
+        self._looked = None
+        for name in ("_near", "_story"):
+            self.__dict__.pop(name, None)
+
     # --- opening ----------------------------------------------------------------------
 
     @cached_property

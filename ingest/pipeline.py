@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ingest.catalog.items import Item
 from ingest.catalog.quarantine import Quarantined
@@ -34,6 +35,7 @@ from ingest.recipe import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from ingest.catalog.items import Items, Outcome
     from ingest.documents import Event
@@ -45,6 +47,7 @@ BATCH_EVENTS = 512
 BATCH_BYTES = 16 << 20
 BATCH_SECONDS = 5.0
 
+T = TypeVar("T")
 Result: TypeAlias = "Prepared | Rejected | Casualty | None"
 
 COUNTS = (
@@ -54,10 +57,15 @@ COUNTS = (
 
 @dataclass(slots=True)
 class Tally:
-    """What happened so far: counts by name, and quarantined documents by reason."""
+    """What happened so far: counts by name, and quarantined documents by reason.
+
+    ``seconds``: wall seconds by stage; ``prepare`` is the time that the run waited for
+    documents to come out of the workers, beside that for reading.
+    """
 
     counts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(COUNTS, 0)))
     reasons: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def add(self, other: Tally) -> None:
         """Add another's counts to these."""
@@ -79,6 +87,8 @@ class Job:
     now: Callable[[], str]
     tally: Tally = field(default_factory=Tally)
     advanced: Callable[[], None] = lambda: None
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Held while a batch is decided and committed, where several runs share a store."""
 
 
 def ingest(job: Job, events: Iterable[Event]) -> Tally:
@@ -89,13 +99,35 @@ def ingest(job: Job, events: Iterable[Event]) -> Tally:
     """
     tally = job.tally
     make: Any = job.recipe.make  # takes the events that `_is_raw` picks, and only those
-    results = job.engine.map(make, events, _is_raw)
-    for batch in _batches(results, job.cancelled):
-        with job.judge.batch([r.signature for _, r in batch if isinstance(r, Prepared)]):
-            for event, result in batch:
-                _apply(job, event, result, tally)
+    results = job.engine.map(make, _timed(events, tally, "read"), _is_raw)
+    for batch in _timed(_batches(results, job.cancelled), tally, "prepare"):
+        with job.turn():
+            began = time.monotonic()
+            with job.judge.batch([r.signature for _, r in batch if isinstance(r, Prepared)]):
+                for event, result in batch:
+                    _apply(job, event, result, tally)
+            _spend(tally, "decide", time.monotonic() - began)
         job.advanced()
+    _spend(tally, "prepare", -tally.seconds.get("read", 0.0))
     return tally
+
+
+def _timed(items: Iterable[T], tally: Tally, stage: str) -> Iterator[T]:
+    """The same items; the time that they take to come is the stage's."""
+    source = iter(items)
+    while True:
+        began = time.monotonic()
+        try:
+            item = next(source)
+        except StopIteration:
+            return
+        finally:
+            _spend(tally, stage, time.monotonic() - began)
+        yield item
+
+
+def _spend(tally: Tally, stage: str, seconds: float) -> None:
+    tally.seconds[stage] = tally.seconds.get(stage, 0.0) + seconds
 
 
 def _is_raw(event: Event) -> bool:

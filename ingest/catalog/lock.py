@@ -1,4 +1,8 @@
-"""One writer: `flock` on ``store/lock``, held for a run."""
+"""One writer: `flock` on ``store/lock``, held for a run.
+
+Whoever waits for it holds ``store/lock.queue``, shared, so that a holder that could let
+others in after it can see that it should come to an end (`contended`).
+"""
 
 from __future__ import annotations
 
@@ -30,11 +34,43 @@ def writer_lock(folder: Path, *, wait: float = 0.0, label: str = "") -> Iterator
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        _acquire(descriptor, path, wait)
+        with _queued(folder, wait):
+            _acquire(descriptor, path, wait)
         with store_errors(path):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()} {label}\n".encode(), 0)
         yield
+    finally:
+        os.close(descriptor)
+
+
+def contended(folder: Path) -> bool:
+    """Whether another process, or thread, waits for the store's lock at this moment."""
+    if not folder.exists():
+        return False
+    with store_errors(folder), _queue(folder) as descriptor:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+@contextmanager
+def _queued(folder: Path, wait: float) -> Iterator[None]:
+    if not wait:
+        yield
+        return
+    with _queue(folder) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def _queue(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder / "lock.queue", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        yield descriptor
     finally:
         os.close(descriptor)
 

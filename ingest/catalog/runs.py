@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+
+_EVENTS = ("new", "updated", "removed", "quarantined", "exact", "near", "story")
 
 Status: TypeAlias = Literal["running", "done", "failed", "cancelled", "killed"]
 
@@ -44,12 +46,17 @@ class Runs:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def begin(self, run_id: str, started: str, pid: int) -> int:
-        """Enter a new run; whatever still says ``running`` was killed, since we hold the lock."""
-        for table in ("runs", "source_runs"):
+    def begin(self, run_id: str, started: str, pid: int, alive: Collection[int] = ()) -> int:
+        """Enter a new run; others that still say ``running`` were killed, since we hold the lock.
+
+        ``alive``: numbers of runs of this process, which share the lock.
+        """
+        marks = ",".join("?" * len(alive))
+        for table, key in (("runs", "number"), ("source_runs", "run")):
             self._connection.execute(
-                f"UPDATE {table} SET status = 'killed', ended = ? WHERE status = 'running'",  # noqa: S608 - one of two names above
-                (started,),
+                f"UPDATE {table} SET status = 'killed', ended = ?"  # noqa: S608 - one of two names above
+                f" WHERE status = 'running' AND {key} NOT IN ({marks})",
+                (started, *alive),
             )
         row = self._connection.execute(
             "INSERT INTO runs (run_id, started, status, pid) VALUES (?, ?, 'running', ?)"
@@ -81,6 +88,26 @@ class Runs:
             (ended, status, json.dumps(counts), run),
         )
 
+    def prune(self, keep: int) -> int:
+        """Drop runs in which nothing happened, but for the newest ``keep``; how many.
+
+        A run that is the newest of one of its sources stays, as does every run that any
+        document may name as the one that decided it.
+        """
+        quiet = " AND ".join(f"coalesce(counts ->> '$.{name}', 0) = 0" for name in _EVENTS)
+        numbers = self._connection.execute(
+            "SELECT number FROM runs WHERE number <= (SELECT max(number) FROM runs) - ?"  # noqa: S608 - names of this module
+            f" AND status IN ('done', 'cancelled', 'killed') AND counts <> '{{}}' AND {quiet}"
+            " AND EXISTS (SELECT 1 FROM source_runs WHERE run = number)"
+            " AND NOT EXISTS (SELECT 1 FROM source_runs AS part WHERE part.run = number"
+            "  AND NOT EXISTS (SELECT 1 FROM source_runs AS later"
+            "   WHERE later.source = part.source AND later.run > part.run))",
+            (keep,),
+        ).fetchall()
+        for table, key in (("source_runs", "run"), ("runs", "number")):
+            self._connection.executemany(f"DELETE FROM {table} WHERE {key} = ?", numbers)  # noqa: S608 - one of two names above
+        return len(numbers)
+
     def latest(self, limit: int) -> list[Run]:
         """The newest runs, newest first."""
         rows = self._connection.execute(
@@ -98,6 +125,23 @@ class Runs:
             (source,),
         ).fetchone()
         return _source_run(row) if row else None
+
+    def recent_of(self, source: str, limit: int) -> list[SourceRun]:
+        """The newest parts of a source, newest first."""
+        rows = self._connection.execute(
+            "SELECT source, started, ended, status, counts, error FROM source_runs"
+            " WHERE source = ? ORDER BY run DESC LIMIT ?",
+            (source, limit),
+        ).fetchall()
+        return [_source_run(row) for row in rows]
+
+    def named(self, run_id: str) -> Run | None:
+        """The run of that name, None where there is none."""
+        row = self._connection.execute(
+            "SELECT number, run_id, started, ended, status, counts FROM runs WHERE run_id = ?",
+            (run_id,),
+        ).fetchone()
+        return self._run(row) if row else None
 
     def _run(self, row: tuple[int, str, str, str, Status, str]) -> Run:
         number, run_id, started, ended, status, counts = row

@@ -38,7 +38,7 @@ def python(project: Any, *arguments: Any):
     return subprocess.run(
         [sys.executable, "-P", *arguments],
         cwd=project,
-        env=os.environ | {"PYTHONPATH": str(project), "INGEST_DATA": ""},
+        env=os.environ | {"PYTHONPATH": str(project), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         timeout=60,

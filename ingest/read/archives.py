@@ -20,7 +20,7 @@ from ingest.documents import Failed, Unchanged
 from ingest.read.blob import Blob
 from ingest.read.forms import form_of
 from ingest.read.streams import ChunkFile, ReadError, line_digest
-from ingest.read.walk import excluded
+from ingest.read.walk import excluded, readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,7 +87,7 @@ class _Members:
     def _source_id(self, name: str) -> str:
         plain = "/".join(part for part in _slashed(name).split("/") if part not in {"", "."})
         count = self._names[plain] = self._names.get(plain, 0) + 1
-        return f"{self.blob.name}!/{plain}" + (f"~{count}" if count > 1 else "")
+        return f"{self.blob.name}!/{readable(plain)}" + (f"~{count}" if count > 1 else "")
 
     def _failed(self, source_id: str, error: ReadError) -> Event:
         fingerprint = self.job.tag + line_digest(f"{error.reason}: {error.detail}".encode())

@@ -33,6 +33,7 @@ class Job:
     encoding: str = ""
     delimiter: str = ""
     records: str = ""
+    max_json: int = 256 << 20
     max_unpacked: int = 64 << 30
     max_ratio: int = 500
 

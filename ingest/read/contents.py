@@ -7,12 +7,11 @@ as `Failed`, and the rest is read.
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 from typing import TYPE_CHECKING
 
 from ingest.documents import Event, RawDocument, Unchanged
-from ingest.read import records, streams
+from ingest.read import records, sniff, streams
 from ingest.read.forms import MEDIA_TYPES, Format
 from ingest.read.streams import ReadError
 
@@ -20,21 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ingest.read.blob import Blob, Job
-
-_TELLING = 4096  # as many bytes of a file are looked at to tell text from what is none
-_MOST_ZEROS = 0.05  # of the first bytes, in even places and in odd places
-_UTF32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
-_NO_TEXT = (
-    (b"%PDF-", "a PDF file"),
-    (b"\x89PNG\r\n", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
-    (b"PK\x03\x04", "a zip archive or an office document"),
-    (b"\xd0\xcf\x11\xe0", "an old office document"),
-    (b"\x7fELF", "a program"),
-    (b"SQLite format 3\0", "an SQLite database"),
-    (b"PAR1", "a Parquet file"),
-)
 
 
 def events(blob: Blob, job: Job) -> Iterator[Event]:
@@ -47,19 +31,9 @@ def content(blob: Blob, job: Job) -> tuple[bytes, str]:
     data = streams.whole(blob.unpacked(), job.context.max_bytes)
     if not data:
         raise ReadError("empty", "it holds no bytes")
-    _refuse_binary(data[:_TELLING])
+    sniff.refuse_binary(data)
     charset = f"; charset={job.encoding}" if job.encoding else ""
     return data, MEDIA_TYPES[blob.format] + charset
-
-
-def _refuse_binary(head: bytes) -> None:
-    what = next((what for magic, what in _NO_TEXT if head.startswith(magic)), "")
-    if what:
-        raise ReadError("not text", f"it is {what}")
-    zeros = min(head[::2].count(0), head[1::2].count(0)) / len(head)
-    # Latin text in UTF-16 has its zeros in every second place; UTF-32 comes with a mark.
-    if zeros > _MOST_ZEROS and not head.startswith(_UTF32_MARKS):
-        raise ReadError("not text", "it is full of zero bytes, as text never is")
 
 
 def _document(blob: Blob, job: Job) -> Iterator[Event]:
@@ -80,7 +54,7 @@ def _document(blob: Blob, job: Job) -> Iterator[Event]:
 
 def _jsonl(blob: Blob, job: Job) -> Iterator[Event]:
     text = streams.as_utf8(blob.unpacked(), job.encoding)
-    lines = streams.lines(text, job.context.max_bytes)
+    lines = streams.lines(sniff.text_only(text), job.context.max_bytes)
     return records.rows(lines, blob.records(job), job.context)
 
 

@@ -72,6 +72,8 @@ class Files(ReaderSettings):
     """Follow symbolic links."""
     storage_options: dict[str, Any] = Field(default={}, repr=False)
     """Options for the store behind an fsspec address; best left to its own configuration."""
+    max_json: int = Field(default=256 << 20, gt=0)
+    """The most bytes of a JSON file, which takes ten times that in memory; JSONL has no limit."""
     max_unpacked: int = Field(default=64 << 30, gt=0)
     """The most bytes that may come out of one compressed file or archive."""
     max_ratio: int = Field(default=500, gt=1)
@@ -160,13 +162,15 @@ class Files(ReaderSettings):
             self.encoding,
             self.delimiter,
             self.records,
+            self.max_json,
             self.max_unpacked,
             self.max_ratio,
         )
 
     def _tag(self, context: Context) -> str:
         """Eight digits that change with every setting that changes what is read of a file."""
-        how = {"fields", "format", "encoding", "delimiter", "records", "max_unpacked", "max_ratio"}
+        how = {"fields", "format", "encoding", "delimiter", "records"}
+        how |= {"max_json", "max_unpacked", "max_ratio"}
         told = self.model_dump(mode="json", include=how, exclude_defaults=True)
         told["max_bytes"] = context.max_bytes
         return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8] + ":"

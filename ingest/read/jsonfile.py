@@ -1,6 +1,6 @@
 """A ``.json`` file: one document, a list of documents, or JSON Lines under another name.
 
-The file is read whole (at most 256 MiB), unless its first two lines are objects each:
+The file is read whole (at most ``max_json`` bytes), unless its first two lines are objects each:
 then it is JSON Lines and read line by line, as many data sets name such files ``.json``.
 """
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ingest.documents import Event
     from ingest.read.blob import Blob, Job
 
-_MOST = 256 << 20
-
 
 def read(blob: Blob, job: Job) -> Iterator[Event]:
     """The events of a JSON file; raises `ReadError` where it is not JSON."""
@@ -37,9 +35,9 @@ def _read(file: BinaryIO, blob: Blob, job: Job) -> Iterator[Event]:
         yield from records.rows(lines, blob.records(job), job.context)
         return
     try:
-        data = streams.whole(_text(file, job), _MOST)
+        data = streams.whole(_text(file, job), job.max_json)
     except ReadError as error:
-        detail = f"a JSON file is read whole and may have {_MOST:,} bytes; JSON Lines may have any"
+        detail = f"it is read whole, but has more than max_json = {job.max_json:,} bytes"
         raise ReadError(error.reason, detail) from error
     yield from _documents(_listed(_parse(data), job), blob, job)
 

@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ingest.read import streams
+from ingest.read import sniff, streams
 from ingest.read.streams import Line, ReadError, line_digest
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def read(blob: Blob, job: Job) -> Iterator[Event]:
     limit = job.context.max_bytes
     # The module's own limit is 128 KiB a field, for the whole process; it is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), limit))
-    source = streams.as_utf8(blob.unpacked(), job.encoding)
+    source = sniff.text_only(streams.as_utf8(blob.unpacked(), job.encoding))
     lines = streams.lines(source, limit, bare=True)
     first = next(lines, None)
     if first is None:

@@ -139,6 +139,24 @@ def _contents(path: Any, folder: Path) -> Any:
     return [e.content for e in events if isinstance(e, RawDocument)]
 
 
+def test_a_json_file_beyond_its_limit(tmp_path: Path, read: Any):
+    (tmp_path / "a.json").write_text(json.dumps(DOCS))
+    event = read(max_json=20)[0]
+    assert (event.reason, "max_json = 20 bytes" in event.detail) == ("too large", True)
+    (tmp_path / "b.json").write_bytes(LINES)
+    assert len(read("b.json", max_json=20)) == 5
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "tsv", "ndjson.gz"])
+def test_a_picture_is_one_failure_and_not_a_thousand(tmp_path: Path, read: Any, ending: Any):
+    data = b"\x89PNG\r\n\x1a\n" + b"\0\1\n" * 100
+    packed = gzip.compress(data) if ending.endswith("gz") else data
+    (tmp_path / f"a.{ending}").write_bytes(packed)
+    event, complete = read()
+    assert (event.reason, event.detail) == ("not text", "it is a PNG image")
+    assert complete == Complete()
+
+
 # --- CSV and TSV ---------------------------------------------------------------------------
 
 
@@ -346,6 +364,15 @@ def test_names_that_lead_out_of_the_archive(
 def test_members_of_one_name_are_both_read(tmp_path: Path, read: Any, short: Any):
     (tmp_path / "a.tar").write_bytes(tarred([("a.txt", b"1"), ("./a.txt", b"2")]))
     assert short(read())[:2] == [("doc", "a.tar!/a.txt", "1"), ("doc", "a.tar!/a.txt~2", "2")]
+
+
+def test_a_member_whose_name_is_no_utf8_gets_a_valid_id(tmp_path: Path, read: Any):
+    data = tarred([("caf?.txt", b"x")]).replace(b"caf?", b"caf\xe9")
+    header = bytearray(data[:512])
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    (tmp_path / "a.tar").write_bytes(bytes(header) + data[512:])
+    assert read()[0].source_id == "a.tar!/caf\\xe9.txt"
 
 
 def test_links_and_devices_in_a_tar_are_no_documents(tmp_path: Path, read: Any):

@@ -26,7 +26,7 @@ from ingest.errors import CorpusError
 from ingest.publish.layout import CHANGES, MANIFEST, Layout, compression_of
 from ingest.publish.lines import CHANGE_FIELDS, DOCUMENT_FIELDS, LINK_FIELDS, id_of
 from ingest.publish.manifest import Manifest, Shard, decode
-from ingest.publish.shards import DAMAGED, open_shard
+from ingest.publish.reading import DAMAGED, open_shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -25,7 +25,8 @@ from ingest.publish.layout import (
 from ingest.publish.ledger import Ledger, Published, Wanted
 from ingest.publish.lines import id_of
 from ingest.publish.manifest import ChangeFile, Counts, Shard
-from ingest.publish.shards import ShardWriter, read_lines
+from ingest.publish.reading import read_lines
+from ingest.publish.shards import ShardWriter
 from ingest.publish.tiers import Limits, Part, pack_all, plan
 
 if TYPE_CHECKING:

@@ -1,24 +1,28 @@
-"""Shard files: written once, hashed as they are written; read line by line."""
+"""Shard files are written once, hashed as they are written, and synced while they grow."""
 
 from __future__ import annotations
 
-import gzip
+import contextlib
 import hashlib
-import io
 import os
 import zlib
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol
 
 from ingest.publish.layout import Compression, compression_of
 from ingest.publish.manifest import Shard
+from ingest.publish.reading import open_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from concurrent.futures import Future
     from pathlib import Path
 
     from ingest.publish.ledger import Table
 
 _CHUNK = 1 << 20
+_AHEAD = 16 << 20
+"""Bytes written between two syncs in the background."""
 
 
 class _Encoder(Protocol):
@@ -72,6 +76,9 @@ class ShardWriter:
         self._lines: list[bytes] = []
         self._buffered = 0
         self._file = path.open("xb", buffering=0)
+        self._flusher: ThreadPoolExecutor | None = None
+        self._flushing: Future[None] | None = None
+        self._dirty = 0
 
     def write(self, line: bytes) -> None:
         """Append one line, newline included."""
@@ -105,6 +112,7 @@ class ShardWriter:
         if not self._bytes:
             self._put(b"")  # a compressed file of no lines still needs its frame
         self._end_member()
+        self._wait()
         os.fsync(self._file.fileno())
         self._file.close()
         return Shard(
@@ -118,6 +126,8 @@ class ShardWriter:
 
     def abandon(self) -> None:
         """Close the file as it is; the caller removes it."""
+        with contextlib.suppress(OSError):
+            self._wait()
         self._file.close()
 
     @property
@@ -149,71 +159,23 @@ class ShardWriter:
         view = memoryview(data)
         while view:  # an unbuffered write may take less than it was given
             view = view[self._file.write(view) :]
+        self._dirty += len(data)
+        if self._dirty >= _AHEAD:
+            self._flush_ahead()
 
+    def _flush_ahead(self) -> None:
+        """Let the disk work while the next lines are made: the last sync then has little to do."""
+        if self._flushing is not None:
+            self._flushing.result()
+        if self._flusher is None:
+            self._flusher = ThreadPoolExecutor(1, "shard-sync")
+        self._flushing = self._flusher.submit(os.fdatasync, self._file.fileno())
+        self._dirty = 0
 
-class DamagedShardError(OSError):
-    """A compressed shard that its own format says is broken."""
-
-
-DAMAGED = (OSError, EOFError, zlib.error)
-"""What reading a damaged shard may raise."""
-
-
-def open_shard(path: Path) -> IO[bytes]:
-    """Open a shard for reading its lines; opening raises OSError, reading one of `DAMAGED`."""
-    kind = compression_of(path.name)
-    if kind == "none":
-        return path.open("rb", buffering=_CHUNK)
-    if kind == "gzip":
-        return io.BufferedReader(gzip.open(path, "rb"), _CHUNK)
-    return io.BufferedReader(_Unzstd(path), _CHUNK)
-
-
-class _Unzstd(io.RawIOBase):
-    """Decompresses all frames of a file, and notices when the last one is cut short."""
-
-    def __init__(self, path: Path) -> None:
-        import zstandard  # noqa: PLC0415 - needed for compressed corpora only
-
-        self._damaged = zstandard.ZstdError
-        self._file = path.open("rb", buffering=0)
-        self._make = zstandard.ZstdDecompressor().decompressobj
-        self._frame: Any = None
-        self._ready = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._ready:
-            if not self._more():
-                return 0
-        count = min(len(buffer), len(self._ready))
-        buffer[:count] = self._ready[:count]
-        self._ready = self._ready[count:]
-        return count
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-    def _more(self) -> bool:
-        packed = self._frame.unused_data if self._frame and self._frame.eof else b""
-        packed = packed or self._file.read(_CHUNK)
-        if not packed:
-            if self._frame and not self._frame.eof:
-                raise DamagedShardError(f"{self._file.name} ends in the middle of a frame")
-            return False
-        if self._frame is None or self._frame.eof:
-            self._frame = self._make()
-        try:
-            self._ready = memoryview(self._frame.decompress(packed))
-        except self._damaged as error:
-            raise DamagedShardError(str(error)) from error
-        return True
-
-
-def read_lines(path: Path) -> Iterator[bytes]:
-    """Give the lines of a shard, newlines included, in constant memory."""
-    with open_shard(path) as file:
-        yield from file
+    def _wait(self) -> None:
+        """End the flushing; raises what it raised."""
+        if self._flusher is not None:
+            self._flusher.shutdown()
+            self._flusher = None
+        if self._flushing is not None:
+            self._flushing.result()

@@ -20,8 +20,8 @@ from ingest.publish.encode import encode
 from ingest.publish.layout import CHANGES, MANIFEST, TABLES, Layout
 from ingest.publish.ledger import Published
 from ingest.publish.lines import CHANGE_FIELDS, DOCUMENT_FIELDS, LINK_FIELDS
+from ingest.publish.reading import DAMAGED, read_lines
 from ingest.publish.record import Link, Record
-from ingest.publish.shards import DAMAGED, read_lines
 from ingest.publish.snapshot import companions
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -113,6 +114,37 @@ def test_killed_at_every_step(tmp_path: Path, undisturbed: Undisturbed) -> None:
         assert consumer.revisions == {id_: each[0] for id_, each in expected.items()}, name
         left = sorted(path.name for path in (folder / "corpus").iterdir())
         assert left == ["changes", "current", "generations"], name
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments(tmp_path: Path) -> None:
+    """Not at named steps but anywhere, in the middle of a write too; the clock decides."""
+    rng = random.Random(6)
+    ledger, twin = FileLedger(tmp_path / "ledger"), MemoryLedger()
+    consumer = Consumer(tmp_path / "corpus")
+    publisher(tmp_path / "corpus", shard_rows=300, fan_in=3).publish(ledger, "first")
+    for number in range(60):
+        wanted = [document(f"d{rng.randrange(3000)}", f"text {number}") for _ in range(200)]
+        wanted += [gone(f"d{rng.randrange(3000)}") for _ in range(40)]
+        ledger.want(*wanted)
+        twin.want(*wanted)
+        target = publisher(tmp_path / "corpus", shard_rows=300, fan_in=3)
+
+        def work(delay: float, target: Publisher = target) -> None:
+            signal.setitimer(signal.ITIMER_REAL, delay)  # nothing handles SIGALRM: it kills
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            target.publish(FileLedger(tmp_path / "ledger"), "killed")
+
+        in_child(lambda: work(rng.uniform(0.001, 0.15)))
+        assert verify(tmp_path / "corpus") == []
+        consumer.follow()
+        ledger = FileLedger(tmp_path / "ledger")
+    publisher(tmp_path / "corpus", shard_rows=300, fan_in=3).publish(ledger, "last")
+    consumer.follow()
+    found = contents(tmp_path / "corpus")
+    texts = {wanted.id: wanted.body["text"] for wanted in twin.truth.values() if wanted.body}
+    assert {id_: text for id_, (_, text) in found.items()} == texts
+    assert consumer.revisions == {id_: revision for id_, (revision, _) in found.items()}
 
 
 def test_killed_while_recovering(tmp_path: Path) -> None:

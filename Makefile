@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+TESTS  := $(VENV)/.ready-for-tests
 
-.PHONY: help run test test-all check lint format bench-start bench-extraction bench-dedup bench-corpus clean
+.PHONY: help run test test-all check lint format docs bench-start bench-extraction bench-dedup bench-corpus clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -12,19 +14,23 @@ help:  ## list the targets
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ingest needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(PIP) -c constraints.txt -e .
+	@touch $@
+
+$(TESTS): $(READY)
+	$(PIP) -c constraints.txt -e '.[dev]'
 	@touch $@
 
 run: $(READY)  ## one pass over config/ingest.toml: seeds/ in, store/corpus/ out
 	$(BIN)/ingest run
 
-test: $(READY)  ## every test but the slow ones
+test: $(TESTS)  ## every test but the slow ones
 	$(BIN)/pytest
 
-test-all: $(READY)  ## every test, soak and fuzz tests too
+test-all: $(TESTS)  ## every test, soak and fuzz tests too
 	$(BIN)/pytest -m ''
 
-lint: $(READY)
+lint: $(TESTS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -33,9 +39,12 @@ lint: $(READY)
 check: lint  ## lint, types, layers, then the tests with coverage
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
 
-format: $(READY)  ## let ruff mend what it can
+format: $(TESTS)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(TESTS)  ## write docs/commands.md and docs/settings.md from the code
+	$(BIN)/python tests/reference.py
 
 clean:  ## remove the environment; store/ is left alone
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -143,7 +143,6 @@ def available(*, as_json: bool) -> None:
 def schema(table: Literal["record", "link"]) -> None:
     """`ingest schema`: the JSON Schema of a line."""
     from ingest.publish.record import Link, Record  # noqa: PLC0415 - not for the other commands
+    from ingest.publish.snapshot import json_schema  # noqa: PLC0415 - as above
 
-    model = Record if table == "record" else Link
-    value = model.model_json_schema(by_alias=True)
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+    sys.stdout.write(json_schema(Record if table == "record" else Link).decode().rstrip() + "\n")

@@ -1,0 +1,280 @@
+"""The command line, through its real process."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INGEST = str(Path(sys.executable).parent / "ingest")
+RUN_KEYS = ["run_id", "status", "seconds", "counts", "corpus", "sources"]
+COUNT_KEYS = [
+    "read", "unchanged", "new", "updated", "removed", "quarantined", "exact", "near", "story",
+    "documents",
+]  # fmt: skip
+LINK_KEYS = [
+    "schema", "kind", "id", "of", "group", "source", "source_id", "of_source", "of_source_id",
+    "similarity", "jaccard", "containment", "story_similarity", "shared_bands", "rule", "run_id",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory, seeds: Path) -> Project:
+    """A project that has run once; only looked at."""
+    project = Project(tmp_path_factory.mktemp("filled"))
+    (project.folder / "seeds").symlink_to(seeds)
+    project.configure('workers = 0\n[[source]]\nname = "seeds"\npath = "seeds"\n')
+    done = project.cli("run")
+    assert done.returncode == 0, done.stderr
+    (project.folder / "said.txt").write_text(done.stdout)
+    return project
+
+
+def ids(project: Project) -> dict[str, str]:
+    return {record["source_id"][:3]: record["id"] for record in project.records()}
+
+
+class TestRun:
+    def test_the_summary_names_the_story_and_every_pair(self, filled: Project) -> None:
+        said = (filled.folder / "said.txt").read_text()
+        assert said.startswith("5 documents in the corpus, 5 new")
+        assert "kind story, 3 documents" in said
+        assert "Alibaba to support 1 mln small U.S. firms" in said
+        assert said.count("similarity 0.") == 3
+        alone = said.split("alone\n")[1]
+        assert "000_" in alone
+        assert "001_" in alone
+
+    def test_json_ends_with_one_object_of_the_documented_keys(self, filled: Project) -> None:
+        done = filled.cli("run", "--json")
+        assert done.returncode == 0
+        report = json.loads(done.stdout)
+        assert list(report) == RUN_KEYS
+        assert sorted(report["counts"]) == sorted(COUNT_KEYS)
+        assert report["counts"]["unchanged"] == 5
+        assert report["corpus"] == {"seq": 1, "documents": 5}
+        assert [source["name"] for source in report["sources"]] == ["seeds"]
+
+    def test_every_log_line_carries_the_run(self, filled: Project) -> None:
+        done = filled.cli("run", "--log-format", "json", env={"INGEST_RUN_ID": "the-run"})
+        lines = [json.loads(line) for line in done.stderr.splitlines()]
+        assert lines
+        assert {line["run_id"] for line in lines} == {"the-run"}
+
+    def test_the_same_clock_and_run_give_the_same_bytes(self, project: Project) -> None:
+        fixed = {"INGEST_NOW": "2024-05-06T07:08:09Z", "INGEST_RUN_ID": "one"}
+        shards = []
+        for workers, store in (("0", "a"), ("2", "b")):
+            done = project.cli("run", "--store", store, "--workers", workers, env=fixed)
+            assert done.returncode == 0, done.stderr
+            paths = sorted((project.folder / store / "corpus" / "current").glob("*.jsonl"))
+            shards.append([path.read_bytes() for path in paths])
+        assert shards[0] == shards[1]
+
+    def test_inputs_need_no_settings_file(self, tmp_path: Path, seeds: Path) -> None:
+        project = Project(tmp_path)
+        done = project.cli("run", str(seeds / "001_05ad71e9d67d27b6.txt"), "--workers", "0")
+        assert done.returncode == 0, done.stderr
+        assert len(project.records()) == 1
+
+    def test_ctrl_c_commits_what_is_in_hand_and_says_so(self, project: Project) -> None:
+        with subprocess.Popen(
+            [INGEST, "run", "-", "--workers", "0", "--log-format", "json"],
+            cwd=project.folder, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            assert process.stdin
+            assert process.stderr
+            line = json.dumps({"id": "1", "text": "A harbour was rebuilt after the storm. " * 20})
+            process.stdin.write(line + "\n")
+            process.stdin.flush()
+            assert "source started" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "stopped after the batch in hand" in said
+        assert project.cli("status").returncode == 0
+
+
+class TestLooking:
+    def test_dups_prints_one_link_a_line(self, filled: Project) -> None:
+        lines = [json.loads(line) for line in filled.cli("dups", "--json").stdout.splitlines()]
+        assert len(lines) == 2
+        assert all(list(line) == LINK_KEYS for line in lines)
+        assert sorted(lines, key=str) == sorted(filled.links(), key=str)
+
+    def test_dups_of_one_kind(self, filled: Project) -> None:
+        assert filled.cli("dups", "--kind", "near").stdout == "no duplicates of kind near\n"
+        assert filled.cli("dups", "--kind", "story").stdout.count("story:similarity>=") == 2
+
+    def test_explain_one(self, filled: Project) -> None:
+        said = filled.cli("explain", ids(filled)["003"][:8]).stdout
+        assert "linked as story of" in said
+        assert "story:similarity>=" in said
+        assert "trump" in said
+        assert "kept" in filled.cli("explain", ids(filled)["000"]).stdout
+
+    def test_explain_two(self, filled: Project) -> None:
+        names = ("002_ff1d20f343cd92b6.txt", "004_8f258c5332b479f2.txt")
+        answer = json.loads(filled.cli("explain", *names, "--json").stdout)
+        compared = answer["comparison"]
+        assert sorted(compared) == [
+            "containment", "jaccard", "shared_passages", "shared_rare_words", "story_similarity",
+        ]  # fmt: skip
+        assert 0.0 < compared["jaccard"] < 0.05
+        assert compared["shared_passages"]
+        assert {"word", "weight"} == set(compared["shared_rare_words"][0])
+
+    def test_show(self, filled: Project) -> None:
+        said = filled.cli("show", "001_05ad71e9d67d27b6.txt").stdout
+        assert "China vice-president urges" in said
+        assert "Sean Stein, chairman of AmCham China" in said
+        assert "VIEW ALL" not in said
+
+    @pytest.mark.parametrize("command", ["status", "runs", "sources", "check"])
+    def test_json_and_plain(self, filled: Project, command: str) -> None:
+        plain, as_json = filled.cli(command), filled.cli(command, "--json")
+        assert (plain.returncode, as_json.returncode) == (0, 0), plain.stderr
+        assert "seeds" in plain.stdout or "run" in plain.stdout
+        assert all(json.loads(line) for line in as_json.stdout.splitlines())
+
+    def test_available_lists_readers_and_their_settings(self, filled: Project) -> None:
+        said = filled.cli("sources", "--available").stdout
+        assert "reader files" in said
+        assert "step min_words" in said
+        assert "  path" in said
+
+    def test_schema(self, filled: Project) -> None:
+        schema = json.loads(filled.cli("schema").stdout)
+        assert set(schema["required"]) == set(filled.records()[0])
+        assert "containment" in json.loads(filled.cli("schema", "link").stdout)["properties"]
+
+    def test_verify(self, filled: Project) -> None:
+        assert filled.cli("corpus", "verify").returncode == 0
+
+
+class TestMisuse:
+    def said(self, project: Project, *arguments: str, **more: Any) -> tuple[int, str]:
+        done = project.cli(*arguments, **more)
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stderr
+
+    def test_no_settings_file(self, tmp_path: Path) -> None:
+        code, said = self.said(Project(tmp_path), "run")
+        assert code == 2
+        assert "config/ingest.toml: there is no settings file here" in said
+        assert "ingest run FILE" in said
+
+    def test_all_unknown_settings_at_once_with_suggestions(self, project: Project) -> None:
+        project.configure(
+            'stor = "x"\n[dedup]\nnear_treshold = 0.9\nexact = "keep"\n'
+            '[[source]]\nname = "a"\nreader = "file"\n[[source]]\nname = "b"\npaht = "seeds"\n'
+        )
+        code, said = self.said(project, "run")
+        assert code == 2
+        for expected in ("'store'", "'near_threshold'", "'drop', 'link' or 'ignore'", "'files'"):
+            assert expected in said
+        assert "'path'" in said
+        assert not project.store.exists()
+
+    def test_broken_toml(self, project: Project) -> None:
+        project.configure("store = \n")
+        code, said = self.said(project, "run")
+        assert (code, "not valid TOML" in said, "line 1" in said) == (2, True, True)
+
+    def test_missing_input(self, project: Project) -> None:
+        code, said = self.said(project, "run", "nowhere.txt")
+        assert (code, "no such file or folder: 'nowhere.txt'" in said) == (2, True)
+
+    def test_a_missing_source_folder_fails_that_source(self, project: Project) -> None:
+        project.configure('workers = 0\n[[source]]\nname = "a"\npath = "nowhere"\n')
+        done = project.cli("run")
+        assert done.returncode == 1
+        assert "nowhere" in done.stdout
+        assert "Traceback" not in done.stderr
+
+    def test_an_unknown_source(self, project: Project) -> None:
+        code, said = self.said(project, "run", "--source", "seed")
+        assert (code, "did you mean 'seeds'?" in said) == (2, True)
+
+    def test_a_store_that_cannot_be_written(self, project: Project) -> None:
+        project.store.write_text("not a folder")
+        code, said = self.said(project, "run", "--workers", "0")
+        assert code == 3
+        assert str(project.store) in said
+
+    def test_a_store_of_another_program(self, project: Project) -> None:
+        import sqlite3
+
+        project.store.mkdir()
+        with sqlite3.connect(project.store / "catalog.db") as other:
+            other.execute("CREATE TABLE mine (x)")
+        other.close()
+        code, said = self.said(project, "run", "--workers", "0")
+        assert (code, "another program" in said) == (3, True)
+
+    def test_no_store_yet(self, project: Project) -> None:
+        code, said = self.said(project, "dups")
+        assert (code, "there is no store here" in said) == (3, True)
+
+    def test_a_store_that_another_run_holds(self, project: Project) -> None:
+        from ingest.catalog.lock import writer_lock
+
+        with writer_lock(project.store, label="run-x"):
+            code, said = self.said(project, "run", "--workers", "0")
+            assert code == 3
+            assert f"process {os.getpid()} (run run-x)" in said
+            assert "--wait" in said
+
+    def test_an_id_that_means_nothing_or_too_much(self, filled: Project) -> None:
+        code, said = self.said(filled, "explain", "ffff")
+        assert (code, "no document is called 'ffff'" in said) == (2, True)
+
+    def test_output_into_a_closed_pipe(self, filled: Project) -> None:
+        done = subprocess.run(
+            f"{INGEST} show 001_05ad71e9d67d27b6.txt | head -c 1",
+            shell=True, cwd=filled.folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr
+
+
+def test_a_progress_bar_on_a_terminal_only(project: Project) -> None:
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [INGEST, "run", "--workers", "0"],
+        cwd=project.folder, stdout=subprocess.PIPE, stderr=slave,
+    ) as process:  # fmt: skip
+        os.close(slave)
+        seen = _drain(master, lambda: process.poll() is not None)
+    assert process.returncode == 0
+    assert "seeds" in seen
+    assert "\x1b[" in seen
+    assert "\x1b[" not in project.cli("run", "--workers", "0").stderr
+
+
+def _drain(master: int, ended: Callable[[], bool]) -> str:
+    seen = b""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        readable, _, _ = select.select([master], [], [], 0.1)
+        if readable:
+            try:
+                seen += os.read(master, 65536)
+            except OSError:
+                break
+        elif ended():
+            break
+    os.close(master)
+    return seen.decode(errors="replace")

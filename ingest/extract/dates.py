@@ -10,6 +10,7 @@ import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
 from importlib import import_module
+from unicodedata import decimal
 
 _LANGUAGES = (
     "en de fr es it pt nl ru uk be bg pl cs sk sl hr sr el tr sv da nb fi et lv lt hu ro "
@@ -56,7 +57,7 @@ _ZONES = {
     "PDT": -420,
     "JST": 540,
 }
-_DIGITS = 4096  # a line longer than this is not searched: no date line is
+_LONGEST = 4096  # a line longer than this is not searched: no date line is
 
 
 @cache
@@ -71,18 +72,30 @@ def _months() -> dict[str, int]:
     return {name: found.pop() for name, found in numbers.items() if len(found) == 1}
 
 
+def _ascii(line: str) -> str:
+    """The searched part of a line, with the digits of every script as ASCII ones."""
+    line = line[:_LONGEST]
+    if line.isascii():
+        return line
+    return "".join(str(decimal(c)) if c.isdecimal() else c for c in line)
+
+
 def date_in(line: str) -> str:
-    """First full date of a line: ``YYYY-MM-DD``, ISO 8601 with time and zone where both stand, or ``""``."""
-    found = _first(line[:_DIGITS])
+    """First full date of a line, or ``""``.
+
+    ``YYYY-MM-DD``, or ISO 8601 with time and offset where the line states both.
+    """
+    line = _ascii(line)
+    found = _first(line)
     if found is None:
         return ""
     day, end = found
-    return _with_time(day, line[end:_DIGITS]) or day.isoformat()
+    return _with_time(day, line[end:]) or day.isoformat()
 
 
 def span_of_date(line: str) -> tuple[int, int]:
     """Where the first full date of a line begins and ends; ``(0, 0)`` where there is none."""
-    best = min(_matches(line[:_DIGITS]), key=lambda found: found[0].start(), default=None)
+    best = min(_matches(_ascii(line)), key=lambda found: found[0].start(), default=None)
     return best[0].span() if best else (0, 0)
 
 

@@ -1,7 +1,8 @@
 """Title, date and author of a dumped page, from the lines around the start of its main text.
 
 The words of a title come back in the text below it; a date and a byline stand on short
-lines of their own between title and text.  Nothing is taken from sentences.
+lines of their own between title and text, or right above.  Nothing is taken from
+sentences: wrong is worse than empty.
 """
 
 from __future__ import annotations
@@ -16,132 +17,139 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _WORD = re.compile(r"\w+")
-_REACH = 30  # lines above the text in which a title is looked for
+_REACH = 25  # lines above the text in which a title is looked for
+_HEAD = 5  # lines of text at its start that may be title, date or byline after all
+_BODY = 40  # lines of text whose words a title is compared with
+_PROSE = 80  # characters from which on a line is text rather than heading
 _LEAST_TITLE, _MOST_TITLE = 8, 220  # characters
-_CLOSED = tuple(".。．!?！？…;:,،؛۔।")
+_LEAST_LIKENESS = 0.4
+_LONGEST_LINE = 160  # characters of a line that states a date or an author
+_BESIDE_DATE = 80  # characters that may stand beside the date on its line
+_LIST_MARKS = "•*-·▪●►|>"
+_STOPS = tuple(".。．!?！？…。۔।")
 _LABEL = re.compile(
-    r"^(?:(?:written |posted |story )?by|von|par|por|di|door|av|autor(?:in|es)?|author|reporter|"
-    r"auteur|autore|текст|автор|συντάκτης|作者|記者|记者|文|著者|執筆者|كتب|بقلم)"
-    r"(?:\s*[:：/]\s*|\s+)(?P<name>\S.*)$",
+    r"^(?:(?:written |posted |story |words )?by|von|par|por|di|door|av|autor(?:in|es|a)?|author|"
+    r"reporter|auteur|autore|текст|автор|συντάκτης|作者|記者|记者|文|著者|執筆者|كتب|بقلم)"
+    r"(?P<mark>\s*[:：/]\s*|\s+)(?P<name>\S.*)$",
     re.IGNORECASE,
 )
 _NAME_ENDS = re.compile(r"\s*(?:[|·•丨,;/()–—\[\]@]|\s-\s|\d).*$")
 _NO_NAMES = frozenset({"admin", "administrator", "editor", "staff", "webmaster", "guest", "root"})
+_MOST_NAMES = 5  # words of a name
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """Title, author and date found, ``""`` where unknown; ``title_at`` is the line's index or -1."""
+    """Title, author and date found, ``""`` where unknown; the indexes of lines that state them."""
 
     title: str = ""
     author: str = ""
     created: str = ""
-    title_at: int = -1
+    lines: frozenset[int] = frozenset()
 
 
 def find(texts: Sequence[str], kept: Sequence[bool]) -> Heading:
     """Read the heading of the main text that ``kept`` marks among the lines ``texts``."""
-    start = next((i for i, keep in enumerate(kept) if keep), -1)
-    if start < 0:
+    text = [at for at, keep in enumerate(kept) if keep]
+    if not text:
         return Heading()
-    title_at = _title(texts, kept, start)
+    title = _title(texts, text)
+    below, above = _stating(texts, text, title)
+    stated = frozenset(at for at in below if states(texts[at]))
+    candidates = [texts[at] for at in (*below, *above)]
     return Heading(
-        title=texts[title_at] if title_at >= 0 else "",
-        author=_author(_near(texts, kept, start, title_at)),
-        created=_date(_near(texts, kept, start, title_at)),
-        title_at=title_at,
+        title=texts[title] if title >= 0 else "",
+        author=next(filter(None, map(author_in, candidates)), ""),
+        created=next((date_in(line) for line in candidates if _is_date_line(line)), ""),
+        lines=stated | ({title} if title >= 0 else set()),
     )
 
 
-def _title(texts: Sequence[str], kept: Sequence[bool], start: int) -> int:
-    body = {
-        word
-        for text, keep in zip(texts, kept, strict=True)
-        if keep and len(text) > 80
-        for word in _words(text)
-    }
-    if not body:
-        return -1
-    marked = next(
-        (i for i in range(start, max(0, start - _REACH) - 1, -1) if _is_date_line(texts[i])), start
-    )
-    candidates = range(max(0, start - _REACH), start + 1)
-    scored = [
-        (
-            _likeness(texts[i], body)
-            + (0.4 if i < marked or marked == start else 0)
-            - 0.01 * (start - i),
-            i,
-        )
-        for i in candidates
-    ]
-    best, at = max(scored, default=(0.0, -1))
-    return at if best > 0.4 else -1
-
-
-def _likeness(text: str, body: set[str]) -> float:
-    if not _LEAST_TITLE <= len(text) <= _MOST_TITLE or text.endswith(_CLOSED[:3]) or date_in(text):
-        return 0.0
-    words = _words(text)
-    if len(words) < 2 or author_in(text):
-        return 0.0
-    return sum(word in body for word in words) / (len(words) + 1) + min(len(words), 8) / 40
-
-
-def _words(text: str) -> list[str]:
-    """Words that carry a subject: longer ones, or all characters of scripts without spaces."""
-    found = [word.casefold() for word in _WORD.findall(text)]
-    return [w[:6] for w in found if len(w) > 3] or found
-
-
-def _near(texts: Sequence[str], kept: Sequence[bool], start: int, title_at: int) -> list[str]:
-    """Lines that may state date and author, best first: title to text, then just above the title."""
-    top = title_at if title_at >= 0 else max(0, start - 5)
-    below = [
-        texts[i]
-        for i in range(top + 1, start + 4)
-        if i < len(texts)
-        and _may_state(texts[i])
-        and not (kept[i] and not _is_date_line(texts[i]) and len(texts[i]) > 80)
-    ]
-    above = [texts[i] for i in range(top - 1, max(-1, top - 6), -1) if _may_state(texts[i])]
-    return below + above
-
-
-def _may_state(text: str) -> bool:
-    longest = 160
-    return len(text) <= longest and not text.endswith(_CLOSED[:3])
-
-
-def states(text: str) -> bool:
-    """Whether a line is a date line or a byline."""
-    return _is_date_line(text) or bool(author_in(text))
-
-
-def _is_date_line(text: str) -> bool:
-    """A line that states a date and hardly anything else."""
-    if not _may_state(text):
-        return False
-    begin, end = span_of_date(text)
-    return end > begin and len(text) - (end - begin) < 80
-
-
-def _date(lines: Sequence[str]) -> str:
-    return next((found for line in lines if _is_date_line(line) and (found := date_in(line))), "")
-
-
-def _author(lines: Sequence[str]) -> str:
-    return next((name for line in lines if (name := author_in(line))), "")
+def states(line: str) -> bool:
+    """Whether a line is there to state a date or an author."""
+    return _is_date_line(line) or bool(author_in(line))
 
 
 def author_in(line: str) -> str:
     """Name behind a byline's label, or ``""``."""
-    match = _LABEL.match(line)
-    if not match:
+    match = _LABEL.match(line) if len(line) <= _LONGEST_LINE else None
+    if not match or line.endswith(_STOPS):
         return ""
     name = _NAME_ENDS.sub("", match["name"]).strip(" .:-")
     words = name.split()
-    longest = 5
-    if not 1 <= len(words) <= longest or name.casefold() in _NO_NAMES or not name[:1].isalpha():
+    if not 1 <= len(words) <= _MOST_NAMES or name.casefold() in _NO_NAMES:
         return ""
-    return name if name[0] != name[0].lower() or name[0] == name[0].upper() else ""
+    return name if all(_may_be_named(word) for word in words) else ""
+
+
+def _may_be_named(word: str) -> bool:
+    """Capitalised, of a script without capitals, or a particle (``van``, ``de la``)."""
+    longest_particle = 3
+    return word[0].isalpha() and (word[0].lower() != word[0] or word[0].upper() == word[0]
+                                  or len(word) <= longest_particle)
+
+
+# --- title ----------------------------------------------------------------------------
+
+
+def _title(texts: Sequence[str], text: Sequence[int]) -> int:
+    """Index of the line likest a title, from above the text to its first lines, or -1."""
+    body = {word for at in text[:_BODY] if len(texts[at]) > _PROSE for word in _words(texts[at])}
+    first = next((at for at in text[:_HEAD] if len(texts[at]) > _PROSE), text[0])
+    if not body:
+        return -1
+    candidates = [at for at in range(max(0, text[0] - _REACH), first + 1) if len(texts[at]) <= _MOST_TITLE]
+    stated = next((at for at in reversed(candidates) if states(texts[at])), first)
+    scored = [
+        (_likeness(texts[at], body) + (0.4 if at < stated else 0.0) - 0.01 * (first - at), at)
+        for at in candidates
+    ]
+    best, at = max(scored, default=(0.0, -1))
+    return at if best > _LEAST_LIKENESS + (0.4 if at < stated else 0.0) else -1
+
+
+def _likeness(line: str, body: set[str]) -> float:
+    """Share of a line's words that the text has, with a little for more words; 0 for no title."""
+    if not _LEAST_TITLE <= len(line) <= _MOST_TITLE or line.endswith(_STOPS[:3]):
+        return 0.0
+    if line[0] in _LIST_MARKS or states(line):
+        return 0.0
+    words = _words(line)
+    common, enough = sum(word in body for word in words), 2
+    return common / (len(words) + 2) + min(len(words), 8) / 40 if len(words) >= enough else 0.0
+
+
+def _words(line: str) -> list[str]:
+    """Beginnings of the longer words, which carry the subject; pairs of ideographs."""
+    found = [word[:6] for word in _WORD.findall(line.casefold()) if len(word) > 3 or not word.isascii()]
+    if line.isascii():
+        return found
+    wide = [word for word in found if word[0] >= "\u2e80"]
+    return [w for w in found if w[0] < "\u2e80"] + [
+        w[i : i + 2] for w in wide for i in range(len(w) - 1)
+    ]
+
+
+# --- date and author ------------------------------------------------------------------
+
+
+def _stating(texts: Sequence[str], text: Sequence[int], title: int) -> tuple[list[int], list[int]]:
+    """Lines that may state date and author: from title into the text, and above the title."""
+    top = title if title >= 0 else max(-1, text[0] - _HEAD)
+    end = next((at for at in text if at > title and len(texts[at]) > _PROSE and not states(texts[at])),
+               text[-1] + 1)
+    below = [at for at in range(top + 1, min(end, text[0] + 2 * _HEAD)) if _may_state(texts[at])]
+    above = [at for at in range(top - 1, max(-1, top - 1 - _HEAD), -1) if _may_state(texts[at])]
+    return below, above if title >= 0 else []
+
+
+def _may_state(line: str) -> bool:
+    return len(line) <= _LONGEST_LINE and not line.endswith(_STOPS[:3])
+
+
+def _is_date_line(line: str) -> bool:
+    """A line that states a full date and hardly anything else."""
+    if len(line) > _LONGEST_LINE:
+        return False
+    begin, end = span_of_date(line)
+    return end > begin and len(line) - (end - begin) < _BESIDE_DATE

@@ -1,0 +1,158 @@
+"""Main-text extraction on `pages-scrapinghub`, from HTML and from plain-text dumps.
+
+    INGEST_DATA=... python benchmarks/extraction.py [--markdown]
+
+Scoring: multiset of word 4-grams against the human's article body, precision and recall
+averaged over pages, F1 of the averages.  Time is CPU time of one process, the best of
+three passes, dumping not included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html as escapes
+import importlib.metadata
+import platform
+import re
+import time
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pages
+
+from ingest.extract import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+ARCHIVE = "pages-scrapinghub"
+VERSIONS = ("numpy", "trafilatura", "justext", "resiliparse", "inscriptis", "html_text")
+_PASSES = 3
+_SENTENCE_END = re.compile(r"[.!?…。！？]['\"”’»)\]]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table; ``ms`` is milliseconds of CPU time a page."""
+
+    source: str
+    way: str
+    score: pages.Score
+    ms: float
+
+
+# --- ways to cut a dump ---------------------------------------------------------------
+
+
+def identity(text: str) -> str:
+    return text
+
+
+def ours(text: str) -> str:
+    return plain.cut(text).text
+
+
+def justext(text: str) -> str:
+    import justext as library
+
+    paragraphs = library.justext(_paragraphs(text).encode(), library.get_stoplist("English"), encoding="utf-8")
+    return "\n".join(p.text for p in paragraphs if not p.is_boilerplate)
+
+
+def trafilatura(text: str) -> str:
+    return pages.trafilatura_text(_paragraphs(text).encode())
+
+
+def _paragraphs(text: str) -> str:
+    lines = (f"<p>{escapes.escape(line)}</p>" for line in text.splitlines() if line.strip())
+    return f"<html><body>{''.join(lines)}</body></html>"
+
+
+def prose_span(text: str) -> str:
+    """The span of lines with the greatest sum: words of prose lines, less 4 to 7 for others."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    best, first, last, total, begin = 0.0, 0, 0, 0.0, 0
+    for at, line in enumerate(lines):
+        words = len(line.split())
+        prose = words >= 8 and (_SENTENCE_END.search(line.strip()) or words >= 25)
+        if total <= 0:
+            total, begin = 0.0, at
+        total += words if prose else -7 if words < 4 else -4
+        if total > best:
+            best, first, last = total, begin, at + 1
+    return "\n".join(lines[first:last])
+
+
+PLAIN_WAYS: dict[str, Callable[[str], str]] = {
+    "identity": identity,
+    "jusText": justext,
+    "trafilatura, lines as <p>": trafilatura,
+    "best prose span": prose_span,
+    "ours": ours,
+}
+
+
+# --- ways to cut HTML -----------------------------------------------------------------
+
+
+def html_ways() -> dict[str, Callable[[pages.Page], str]]:
+    return {"trafilatura": lambda page: pages.trafilatura_text(page.html), "ours": _ours_html}
+
+
+def _ours_html(page: pages.Page) -> str:
+    from ingest.documents import Extracted, RawDocument
+    from ingest.extract import ExtractOptions, extract
+
+    raw = RawDocument(page.id, page.html, media_type="text/html", url=page.url)
+    found = extract(raw, ExtractOptions())
+    return found.text if isinstance(found, Extracted) else ""
+
+
+# --- the table ------------------------------------------------------------------------
+
+
+def rows(known: Sequence[pages.Page]) -> list[Row]:
+    golds = [page.text for page in known]
+    table = [_row("HTML", name, way, known, golds) for name, way in html_ways().items()]
+    for style, dump in pages.STYLES.items():
+        dumps = [dump(pages.decoded(page.html)) for page in known]
+        table += [_row(style, name, way, dumps, golds) for name, way in PLAIN_WAYS.items()]
+    return table
+
+
+def _row(
+    source: str, name: str, way: Callable[[Any], str], inputs: Sequence[Any], golds: list[str]
+) -> Row:
+    way(inputs[0])
+    times = []
+    for _ in range(_PASSES):
+        start = time.process_time()
+        outputs = [way(one) for one in inputs]
+        times.append(time.process_time() - start)
+    return Row(source, name, pages.score(outputs, golds), min(times) / len(inputs) * 1000)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--markdown", action="store_true", help="print the table for the documentation")
+    chosen = parser.parse_args()
+    warnings.simplefilter("ignore")  # of the libraries compared, about broken pages
+    table = rows(pages.load(ARCHIVE))
+    cells = [("input", "way", "precision", "recall", "F1", "ms a page")]
+    cells += [
+        (row.source, row.way, f"{row.score.precision:.3f}", f"{row.score.recall:.3f}", f"{row.score.f1:.3f}", f"{row.ms:.1f}")
+        for row in table
+    ]
+    if chosen.markdown:
+        cells.insert(1, ("---", "---", "---:", "---:", "---:", "---:"))
+        lines = ["| " + " | ".join(row) + " |" for row in cells]
+    else:
+        lines = ["{:14} {:26} {:>9} {:>9} {:>9} {:>10}".format(*row) for row in cells]
+    print("\n".join(lines))
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in VERSIONS)
+    print(f"\nPython {platform.python_version()}, {versions}, {plain.VERSION}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The trained line model: a forest of oblivious trees and a Viterbi pass, numpy alone.
+
+    features -> forest -> log-odds of every unit -> best path through main and furniture
+
+Trained by ``benchmarks/train_plain.py``; the training record stands in
+``plain_model.json`` beside the weights.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ingest.extract.features import Words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+SWITCH = (0.6, 0.6)  # costs of going into the text and out of it, chosen by cross-validation
+_CHUNK = 2048  # units evaluated at once: bounds the memory, and keeps it in the cache
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """Trees that ask one question a level (CatBoost's), so that a leaf is a number's bits.
+
+    ``features`` and ``thresholds`` (trees, depth), ``leaves`` (trees, 2^depth).
+    """
+
+    features: NDArray[np.integer]
+    thresholds: Floats
+    leaves: Floats
+    start: float
+
+    def logits(self, x: Floats) -> Floats:
+        """Log-odds of each row of ``x`` (n, features); shape (n,)."""
+        parts = [self._chunk(x[at : at + _CHUNK]) for at in range(0, len(x), _CHUNK)]
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
+    def _chunk(self, x: Floats) -> Floats:
+        trees, depth = self.features.shape
+        columns = np.ascontiguousarray(x.T)
+        leaf = np.zeros((trees, len(x)), dtype=np.int32)
+        for level in range(depth):
+            answers = columns[self.features[:, level]] > self.thresholds[:, level, None]
+            leaf += answers.astype(np.int32) << level
+        leaf += (np.arange(trees, dtype=np.int32) << depth)[:, None]
+        total: Floats = self.leaves.ravel()[leaf].sum(axis=0) + np.float32(self.start)
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What is read from the model files."""
+
+    forest: Forest
+    words: Words
+
+
+@cache
+def load() -> Model:
+    """Read the model that ships with the package, once a process."""
+    folder = files("ingest.extract")
+    record = json.loads((folder / "plain_model.json").read_text(encoding="utf-8"))
+    with (folder / "plain_model.npz").open("rb") as stream, np.load(stream) as arrays:
+        forest = Forest(
+            features=arrays["features"].astype(np.intp),
+            thresholds=arrays["thresholds"],
+            leaves=arrays["leaves"],
+            start=float(arrays["start"]),
+        )
+    return Model(
+        forest, words_of(record["languages"], record["characters"], record["leaning"])
+    )
+
+
+def words_of(
+    languages: Mapping[str, str], characters: str, leaning: Mapping[str, float]
+) -> Words:
+    """What is known of words, from each language's function words separated by spaces."""
+    masks: dict[str, int] = {}
+    for bit, words in enumerate(languages.values()):
+        for word in words.split():
+            masks[word] = masks.get(word, 0) | 1 << bit
+    return Words(masks, characters, leaning)
+
+
+def viterbi(odds: NDArray[np.floating], switch: tuple[float, float] = SWITCH) -> NDArray[np.bool_]:
+    """Most likely path through a chain of two states; True is main text.
+
+    ``odds`` are log-odds of main text for each unit; ``switch`` costs are log-odds too.
+    Forney 1973; linear time.
+    """
+    into, out = switch
+    stay_main: list[bool] = []
+    stay_other: list[bool] = []
+    main, other = 0.0, 0.0
+    for odd in odds.tolist():
+        stay_main.append(main >= other - into)
+        stay_other.append(other >= main - out)
+        main, other = max(main, other - into) + odd, max(other, main - out)
+    path = np.zeros(len(odds), dtype=bool)
+    state = main > other
+    for at in range(len(odds) - 1, -1, -1):
+        path[at] = state
+        state = stay_main[at] if state else not stay_other[at]
+    return path

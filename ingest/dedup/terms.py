@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 TERMS = 96
 """Most terms in a vector; with all of them pair-F1 is the same, with 64 a little less."""
 
+NUMBERS = 8
+"""Most numbers in a vector: tables of any kind would resemble each other by theirs."""
+
 LEAD = 64
 """Tokens at the beginning, title included, that count more."""
 TITLE_WEIGHT, LEAD_WEIGHT = 3, 2
@@ -68,13 +71,14 @@ class Occurrences:
     """Every occurrence of a term in a text; the arrays have one entry an occurrence.
 
     ``hashes``: uint32; ``rarity``: float32, multiples of 1/128; ``counts``: int64, what the
-    occurrence counts; ``starts``, ``ends``: int64, code points in ``text``.
+    occurrence counts; ``numbers``: whether it begins with a digit; ``starts``, ``ends``: int64, code points in ``text``.
     """
 
     text: str
     hashes: NDArray[np.uint32]
     rarity: NDArray[np.float32]
     counts: NDArray[np.int64]
+    numbers: NDArray[np.bool_]
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
 
@@ -98,7 +102,8 @@ def occurrences(text: str, title: str, rarity: Rarity) -> Occurrences:
     gaps = tokens.starts[1:] - tokens.ends[:-1]
     alone, runs = _runs(gaps == 0, rarity.run)
     alone = alone[: tokens.hashes.size]
-    names = _names(text, tokens, gaps)
+    letters = code_points(text)[tokens.starts]
+    names = _names(letters, gaps)
     sums = np.add.reduce([own[runs + place] for place in range(rarity.run)], dtype=np.float32)
     run_hash, name_hash = (
         run_hashes(tokens.hashes, runs, rarity.run),
@@ -116,6 +121,7 @@ def occurrences(text: str, title: str, rarity: Rarity) -> Occurrences:
             ]
         ),
         counts=_counts(text, tokens)[first],
+        numbers=_digits(letters)[first],
         starts=tokens.starts[first],
         ends=tokens.ends[np.concatenate([alone, runs + (rarity.run - 1), names + 1])],
     )
@@ -134,11 +140,14 @@ def _runs(joined: NDArray[np.bool_], size: int) -> tuple[NDArray[np.int64], NDAr
     return alone, np.flatnonzero(windows.all(axis=1))
 
 
-def _names(text: str, tokens: Tokens, gaps: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Find capitalised tokens with another after them, one character between."""
-    entries = characters()[code_points(text)[tokens.starts]]
-    capital = (entries & np.uint32(FOLD_MASK)) != 0
+def _names(letters: NDArray[np.uint32], gaps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Find tokens with a capital ``letters[i]`` first and another such after one character."""
+    capital = (characters()[letters] & np.uint32(FOLD_MASK)) != 0
     return np.flatnonzero((gaps == 1) & capital[:-1] & capital[1:])
+
+
+def _digits(letters: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    return (letters >= ord("0")) & (letters <= ord("9"))
 
 
 def _counts(text: str, tokens: Tokens) -> NDArray[np.int64]:
@@ -154,7 +163,9 @@ def weigh(found: Occurrences) -> TermVector:
     hashes, first, places = np.unique(found.hashes, return_index=True, return_inverse=True)
     counts = np.bincount(places, weights=found.counts).astype(np.float64)
     weights = log_tf(counts) * found.rarity[first]
-    order = np.lexsort((hashes, -weights))[:TERMS]
+    order = np.lexsort((hashes, -weights))
+    number = found.numbers[first][order]
+    order = order[~number | (np.cumsum(number) <= NUMBERS)][:TERMS]
     kept = np.sort(order[weights[order] > 0])
     return TermVector(hashes[kept], _round(_level(weights[kept])))
 

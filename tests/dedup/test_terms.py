@@ -137,3 +137,8 @@ def test_vectors_of_this_version():
     vector = terms.terms(text, "Alibaba", rarity.load("und"))
     assert vector.hashes.tolist() == GOLDEN_HASHES
     assert vector.weights.tolist() == GOLDEN_WEIGHTS
+
+
+def test_tables_of_numbers_are_not_alike(english: rarity.Rarity):
+    text = " ".join(str(number) for number in range(10, 70))
+    assert terms.terms(text, "", english).hashes.size == terms.NUMBERS

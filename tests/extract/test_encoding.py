@@ -41,8 +41,12 @@ def test_the_header_comes_before_meta_and_meta_before_detection() -> None:
 
 
 def test_a_late_meta_is_obeyed_as_browsers_do() -> None:
-    page = "<!-- " + "x" * 5000 + ' --><meta charset="iso-8859-5"><p>' + RUSSIAN
-    assert decode(page.encode("iso-8859-5"), html=True).text == page
+    page = "<!-- " + "x" * 5000 + ' --><meta charset="iso-8859-2"><p>Only one letter: ł'
+    assert decode(page.encode("iso-8859-2"), html=True).text == page
+
+
+def test_the_first_of_two_attributes_counts() -> None:
+    assert prescan(b"<meta charset=koi8-r charset=utf-8>") == "koi8-r"
 
 
 @pytest.mark.parametrize(

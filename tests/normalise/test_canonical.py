@@ -60,6 +60,7 @@ def test_letters_digits_and_punctuation_stay(text: str) -> None:
         ("a\n\n\n \n\nb  \n\n", "a\n\nb"),
         ("one \xa0 two\u3000three\u202f%", "one two three %"),
         ("a\t\tb", "a\tb"),
+        ("a\n b", "a\nb"),
         ("x:\n    code\n\tdeep\n chance\n\u3000\u3000段落", "x:\n    code\n\tdeep\nchance\n段落"),
         ("bell\x07 esc\x1b[31m nul\x00 del\x7f c1\x9f", "bell esc[31m nul del c1"),
         ("e\u0301 \u212b", "é Å"),

@@ -40,8 +40,10 @@ def test_the_body_counts_and_not_the_heading() -> None:
 
 
 def test_a_hint_tips_the_scales_between_near_languages() -> None:
-    text = "Dette er en kort tekst om vejret i dag, og det er fint."
+    text = "Det er en fin dag i dag, og vi er her med en bog."
     assert detect(text, "da") == "da"
+    assert detect(text, "no") == "no"
+    assert detect(text, "fr") == "da"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     ("broken", "whole"),
     [
         ("cafÃ© crÃ¨me", "café crème"),
+        ("cafÃ© &eacute; ﬁne", "café &eacute; ﬁne"),
         ("Itâ€™s â€œquotedâ€\x9d", "It’s “quoted”"),
         ("ÐŸÑ€Ð¸Ð²ÐµÑ‚, Ð¼Ð¸Ñ€", "Привет, мир"),
         ("Ð¸ one\nclean “line”\nanother cafÃ©", "и one\nclean “line”\nanother café"),

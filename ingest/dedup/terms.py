@@ -71,7 +71,8 @@ class Occurrences:
     """Every occurrence of a term in a text; the arrays have one entry an occurrence.
 
     ``hashes``: uint32; ``rarity``: float32, multiples of 1/128; ``counts``: int64, what the
-    occurrence counts; ``numbers``: whether it begins with a digit; ``starts``, ``ends``: int64, code points in ``text``.
+    occurrence counts; ``numbers``: whether it begins with a digit; ``starts``,
+    ``ends``: int64, code points in ``text``.
     """
 
     text: str

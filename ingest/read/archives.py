@@ -7,6 +7,7 @@ Members are chosen as files in a folder are: those of a known form, none hidden.
 
 from __future__ import annotations
 
+import errno
 import io
 import stat
 import tarfile
@@ -129,8 +130,16 @@ def _zip(blob: Blob, members: _Members) -> Iterator[Event]:
 def _directory(file: BinaryIO) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise ReadError("damaged", f"zip: {error}") from error
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        raise _zip_damage(error) from error
+
+
+def _zip_damage(error: Exception) -> Exception:
+    """What zipfile raised, as `ReadError`; a failing disk stays what it is."""
+    if isinstance(error, OSError) and error.errno != errno.EINVAL:
+        return error
+    words = "it points to a place before its start" if isinstance(error, OSError) else error
+    return ReadError("damaged", f"zip: {words}")
 
 
 def _is_file(info: zipfile.ZipInfo) -> bool:
@@ -143,8 +152,8 @@ def _open(archive: zipfile.ZipFile, info: zipfile.ZipInfo, blob: Blob) -> IO[byt
         raise ReadError("encrypted", "the member is protected by a password")
     try:
         file = archive.open(info)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise ReadError("damaged", f"zip: {error}") from error
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+        raise _zip_damage(error) from error
     return io.BufferedReader(ChunkFile(_checked(file, blob)))
 
 

@@ -19,18 +19,33 @@ _ROWS = 64  # at a time: a row may be a whole book
 def read(blob: Blob, job: Job) -> Iterator[Event]:
     """The events of a Parquet file; raises `ReadError` where it is damaged or names no text."""
     try:
-        import pyarrow as pa  # noqa: PLC0415  # optional and slow to load
-        from pyarrow import parquet  # noqa: PLC0415
+        from pyarrow import ArrowException, parquet  # noqa: PLC0415  # optional and slow to load
     except ImportError:
         detail = "reading Parquet needs pyarrow: pip install 'ingest[parquet]'"
         raise ReadError("not supported", detail) from None
-    try:
-        with blob.seekable() as file, parquet.ParquetFile(file) as table:
-            _check(table, job)
-            _spend(table, blob)
-            yield from _rows(table, blob, job)
-    except (pa.ArrowException, OSError) as error:
-        raise ReadError("damaged", f"Parquet: {' '.join(str(error).split())}") from error
+    # Damage shows as any of these: UnicodeDecodeError (a ValueError) for a cell, for one.
+    damage = _Damage((ArrowException, OSError, ValueError))
+    with blob.seekable() as file:
+        with damage:
+            table = parquet.ParquetFile(file)
+        _check(table, job)
+        _spend(table, blob)
+        yield from _rows(table, blob, job, damage)
+
+
+class _Damage:
+    """Makes `ReadError` of what pyarrow raises for a damaged file."""
+
+    def __init__(self, errors: tuple[type[Exception], ...]) -> None:
+        self._errors = errors
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, self._errors):
+            words = " ".join(str(error).split())
+            raise ReadError("damaged", f"Parquet: {words}") from error
 
 
 def _check(table: Any, job: Job) -> None:
@@ -47,13 +62,21 @@ def _spend(table: Any, blob: Blob) -> None:
     blob.budget.spend(sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups)))
 
 
-def _rows(table: Any, blob: Blob, job: Job) -> Iterator[Event]:
+def _rows(table: Any, blob: Blob, job: Job, damage: _Damage) -> Iterator[Event]:
     factory = blob.records(job)
-    number = 0
-    for batch in table.iter_batches(batch_size=_ROWS):
-        for record in batch.to_pylist():
-            if job.context.cancelled():
-                return
-            number += 1
-            raw = canonical(record)
-            yield factory.of(record, line_digest(raw), f"row {number}", raw)
+    for number, record in enumerate(_records(table, damage), 1):
+        if job.context.cancelled():
+            return
+        raw = canonical(record)
+        yield factory.of(record, line_digest(raw), f"row {number}", raw)
+
+
+def _records(table: Any, damage: _Damage) -> Iterator[dict[str, Any]]:
+    batches = table.iter_batches(batch_size=_ROWS)
+    while True:
+        with damage:
+            batch = next(batches, None)
+            records = batch.to_pylist() if batch is not None else None
+        if records is None:
+            return
+        yield from records

@@ -135,7 +135,10 @@ def _compiled(pattern: str, *, below: bool = False) -> Callable[[str], object]:
         else:
             out.append(_part(part) + ("" if last else "/"))
     end = r"(?:/.*)?\Z" if below else r"\Z"
-    return re.compile("(?s:" + "".join(out) + end + ")").match
+    try:
+        return re.compile("(?s:" + "".join(out) + end + ")").match
+    except re.error:  # [z-a] stands for nothing but itself
+        return re.compile(re.escape(pattern) + end).match
 
 
 def _part(part: str) -> str:
@@ -143,16 +146,22 @@ def _part(part: str) -> str:
     out, index = [], 0
     while index < len(part):
         sign = part[index]
-        close = part.find("]", index + 2) if sign == "[" else -1
-        if close > 0:
-            inside = part[index + 1 : close].replace("\\", r"\\")
-            negated = inside.startswith("!")
-            out.append(f"[^/{inside[1:]}]" if negated else f"[{inside}]")
+        # The first sign within the brackets is never the one that closes them.
+        close = part.find("]", index + 2 + (part[index + 1 : index + 2] == "!"))
+        if sign == "[" and close > 0:
+            out.append(_set(part[index + 1 : close]))
             index = close
         else:
             out.append({"*": "[^/]*", "?": "[^/]"}.get(sign) or re.escape(sign))
         index += 1
     return "".join(out)
+
+
+def _set(inside: str) -> str:
+    """The regular expression of the signs between two brackets."""
+    negated = inside.startswith("!")
+    signs = "".join(sign if sign == "-" else re.escape(sign) for sign in inside[negated:])
+    return f"[^/{signs}]" if negated else f"[{signs}]"
 
 
 def is_glob(path: str) -> bool:

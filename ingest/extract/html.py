@@ -48,7 +48,8 @@ def extract_page(page: str, url: str = "") -> Extracted | Rejected:
     """
     page = markup.tame(page)
     faults: list[str] = []
-    found, way = (None, "") if len(page) > _LARGEST else _by_trafilatura(page, url, faults)
+    base = url if metadata.is_address(url) else ""  # trafilatura fails on what is none
+    found, way = (None, "") if len(page) > _LARGEST else _by_trafilatura(page, base, faults)
     if found is None:
         return _from_dump(page, url, faults)
     known = metadata.of_page(found, page, url)
@@ -137,7 +138,8 @@ def _known_faults() -> tuple[type[Exception], ...]:
     """Exceptions that malformed pages have been seen to draw from trafilatura and lxml."""
     from lxml.etree import LxmlError  # noqa: PLC0415
 
-    return (LxmlError, ValueError, TypeError, AttributeError, LookupError, RecursionError)
+    seen = (ValueError, TypeError, AttributeError, LookupError, AssertionError, RecursionError)
+    return (LxmlError, *seen)
 
 
 def _was_cut_short() -> bool:

@@ -124,11 +124,22 @@ def _address(canonical: str, url: str) -> str:
     """
     if not canonical or not url:
         return canonical or url
+    if not (is_address(canonical) and is_address(url)):
+        return url
     there, here = urlsplit(canonical), urlsplit(url)
     same_host = _host(there.netloc) == _host(here.netloc)
     front_page = there.path in {"", "/"} and not there.query
     misled = front_page and here.path not in {"", "/"}
     return canonical if same_host and not misled else url
+
+
+def is_address(url: str) -> bool:
+    """Whether an address can be taken apart: brackets must hold an IPv6 address."""
+    try:
+        urlsplit(url)
+    except ValueError:
+        return False
+    return True
 
 
 def _host(netloc: str) -> str:

@@ -9,6 +9,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ingest.documents import Extracted, RawDocument, Rejected
 from ingest.extract import ExtractOptions, extract
@@ -83,6 +85,10 @@ def test_no_page_is_lost_and_the_way_is_named(page: str, way: str) -> None:
     assert whole(result.text)
 
 
+def test_an_address_that_is_none_costs_nothing() -> None:
+    assert found(PAGE, "http://[").extractor == found(PAGE).extractor
+
+
 def test_a_fragment_of_one_line() -> None:
     page = found("Just a text with <b>bold</b> words and no element around it.")
     assert page.text == "Just a text with bold words and no element around it."
@@ -109,6 +115,8 @@ def test_little_text_is_looked_at_again() -> None:
         ("https://other.example/a", "https://example.org/a", "https://example.org/a"),
         ("https://example.org/a", "", "https://example.org/a"),
         ("", "https://example.org/a", "https://example.org/a"),
+        ("https://example.org/a", "http://[", "http://["),
+        ("http://[", "https://example.org/a", "https://example.org/a"),
     ],
 )
 def test_a_canonical_address_counts_only_for_its_own_page(
@@ -161,6 +169,39 @@ def test_no_page_can_hurt(name: str) -> None:
     assert isinstance(result, Extracted)
     assert PARAGRAPHS[-1] in result.text
     assert time.process_time() - start < 10
+
+
+SOUP = (
+    "<",
+    ">",
+    "</p>",
+    "<p>",
+    "<div>",
+    "<table><td colspan=0>",
+    "<script>",
+    "<!--",
+    "-->",
+    "\x00",
+)
+SOUP += (
+    "\ud800",
+    "<svg>",
+    "<math>",
+    '<base href="http://[">',
+    '<link rel=canonical href="http://[">',
+)
+SOUP += ('<time datetime="9999-99-99">', "<html lang>", "<body>", "<head>", "<template>", "&#0;")
+SOUP += ('<script type="application/ld+json">{"@graph":[null,{"author":[{"name":{}}]}]}</script>',)
+SOUP += ("some words of text, and more of them. ", '<meta property="og:url" content="http://[">')
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sampled_from(SOUP), max_size=40),
+    st.sampled_from(["", "https://a.example/", "http://["]),
+)
+def test_any_markup_gives_a_value(parts: list[str], url: str) -> None:
+    assert isinstance(extract_page("".join(parts), url), Extracted | Rejected)
 
 
 @pytest.mark.slow

@@ -25,6 +25,8 @@ Rows: TypeAlias = "NDArray[np.uint32]"
 Hashes: TypeAlias = "NDArray[np.uint64]"
 Alphabet: TypeAlias = "tuple[Bytes, NDArray[np.uint16], NDArray[np.uint32]]"
 """For ASCII its folded letters, 0 where no part of a word; index and pages of `Characters`."""
+Spans: TypeAlias = "tuple[Hashes, NDArray[np.int64], NDArray[np.int64]]"
+"""Of each token: its hash; end << 32 | start, in code points; where its first byte is."""
 Permutations: TypeAlias = "tuple[Rows, Rows]"
 """Multipliers and addends of `minhash.permutations`."""
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -38,15 +40,16 @@ CLASS_SHIFT = np.uint32(characters.CLASS_SHIFT)
 FOLD_MASK = np.uint32(characters.FOLD_MASK)
 WORD, SINGLE = np.uint32(characters.WORD), np.uint32(characters.SINGLE)
 LOW = np.uint32(0x3F)
+START_BITS = 32
 ONE_BYTE, TWO_BYTES, THREE_BYTES = 0x80, 0xE0, 0xF0  # first lead byte of a longer sequence
 
 
-def _compiled(function: F) -> F:
+def jit(function: F) -> F:
     """Say `numba.njit`, which types a function as something that strict mypy cannot follow."""
     return cast("F", numba.njit(function))
 
 
-@_compiled
+@jit
 def fmix64(h: np.uint64) -> np.uint64:
     """See `tokens.fmix64`."""
     h = (h ^ (h >> S1)) * M1
@@ -54,7 +57,7 @@ def fmix64(h: np.uint64) -> np.uint64:
     return h ^ (h >> S3)
 
 
-@_compiled
+@jit
 def fmix32(h: np.uint32) -> np.uint32:
     """Give MurmurHash3's 32-bit finaliser."""
     h = np.uint32(np.uint32(h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B))
@@ -62,20 +65,26 @@ def fmix32(h: np.uint32) -> np.uint32:
     return np.uint32(h ^ (h >> np.uint32(16)))
 
 
-@_compiled
-def tokens_ascii(text: Bytes, fold: Bytes, out: Hashes) -> int:
-    """Write token hashes of ASCII text; no branch hangs on a letter."""
-    h, n = ZERO, 0
+@jit
+def tokens_ascii(text: Bytes, fold: Bytes, out: Spans) -> int:
+    """Write the tokens of ASCII text; no branch hangs on a letter, so that none is mispredicted.
+
+    What stands at ``out[n]`` is overwritten until the token ends, when n moves on.
+    """
+    hashes, spans, leads = out
+    h, n, start = ZERO, 0, 0
     for i in range(text.size):
         letter = np.uint64(fold[text[i]])
-        out[n] = h
-        n += int((h != ZERO) & (letter == ZERO))
-        h = h * BASE + letter if letter != ZERO else ZERO
-    out[n] = h
-    return n + int(h != ZERO)
+        word = letter != ZERO
+        hashes[n], spans[n], leads[n] = h, i << START_BITS | start, start
+        n += int((start < i) & (not word))
+        h = h * BASE + letter if word else ZERO
+        start = start if word else i + 1
+    hashes[n], spans[n], leads[n] = h, text.size << START_BITS | start, start
+    return n + int(start < text.size)
 
 
-@_compiled
+@jit
 def decode(text: Bytes, i: int) -> tuple[np.uint32, int]:
     """Give the code point at byte i of valid UTF-8, and the position of the next."""
     lead = np.uint32(text[i])
@@ -92,48 +101,64 @@ def decode(text: Bytes, i: int) -> tuple[np.uint32, int]:
     return point | third << np.uint32(6) | np.uint32(text[i + 3]) & LOW, i + 4
 
 
-@_compiled
-def tokens_utf8(text: Bytes, alphabet: Alphabet, out: Hashes) -> int:
-    """Write token hashes of UTF-8 text; branches on the length of a code point only."""
+@jit
+def tokens_utf8(text: Bytes, alphabet: Alphabet, out: Spans) -> int:
+    """Write the tokens of UTF-8 text; branches hang on the length of code points only."""
+    hashes, spans, leads = out
     _, index, pages = alphabet
-    h, n, i = ZERO, 0, 0
+    h, n, i, at, start, lead = ZERO, 0, 0, 0, 0, 0
     while i < text.size:
+        here = i
         point, i = decode(text, i)
         entry = pages[index[point >> np.uint32(8)], point & np.uint32(255)]
         folded = np.uint64((point + entry) & FOLD_MASK)
-        kind = entry >> CLASS_SHIFT
-        out[n] = h
-        n += int((h != ZERO) & (kind != WORD))
-        out[n] = folded
-        n += int(kind == SINGLE)
-        h = h * BASE + folded if kind == WORD else ZERO
-    out[n] = h
-    return n + int(h != ZERO)
+        word = entry >> CLASS_SHIFT == WORD
+        hashes[n], spans[n], leads[n] = h, at << START_BITS | start, lead
+        n += int((start < at) & (not word))
+        hashes[n], spans[n], leads[n] = folded, (at + 1) << START_BITS | at, here
+        n += int(entry >> CLASS_SHIFT == SINGLE)
+        at += 1
+        h = h * BASE + folded if word else ZERO
+        start = start if word else at
+        lead = lead if word else i
+    hashes[n], spans[n], leads[n] = h, at << START_BITS | start, lead
+    return n + int(start < at)
 
 
-@_compiled
-def whole(text: Bytes) -> np.uint64:
-    """Hash a text without tokens, as one token of all its code points."""
-    h, i = ZERO, 0
+@jit
+def whole(text: Bytes, h: np.uint64) -> np.uint64:
+    """Go on hashing with all code points of a text, as if they were of one token."""
+    i = 0
     while i < text.size:
         point, i = decode(text, i)
         h = h * BASE + np.uint64(point)
     return h
 
 
-@_compiled
-def tokenise(text: Bytes, plain: int, alphabet: Alphabet) -> Hashes:
-    """Give the token hashes of UTF-8 text: a word takes two bytes, a single character three."""
-    out = np.empty(text.size // 2 + 3, np.uint64)
+@jit
+def tokenise(text: Bytes, plain: int, alphabet: Alphabet) -> Spans:
+    """Give the tokens of UTF-8 text (``plain``: ASCII), none for a text that has none.
+
+    A word takes two bytes at least, and a single character three.
+    """
+    most = text.size // 2 + 3
+    out = (np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64))
     n = tokens_ascii(text, alphabet[0], out) if plain else tokens_utf8(text, alphabet, out)
-    if n == 0 and text.size:
-        out[0], n = whole(text), 1
+    hashes, spans, leads = out
     for i in range(n):
-        out[i] = fmix64(out[i])
-    return out[:n]
+        hashes[i] = fmix64(hashes[i])
+    return hashes[:n], spans[:n], leads[:n]
 
 
-@_compiled
+@jit
+def tokens_or_whole(hashes: Hashes, text: Bytes) -> Hashes:
+    """Give the token hashes, or, of a text without tokens, one of the whole text."""
+    if hashes.size or not text.size:
+        return hashes
+    return np.full(1, fmix64(whole(text, ZERO)))
+
+
+@jit
 def shingle(hashes: Hashes) -> Hashes:
     """Give the 64-bit hash of each run of SIZE tokens."""
     size = min(SIZE, hashes.size)
@@ -146,9 +171,18 @@ def shingle(hashes: Hashes) -> Hashes:
     return out
 
 
-@_compiled
-def minhash(hashes: Hashes, permutations: Permutations) -> Rows:
-    """Give the rows of affine32 over the upper halves of 64-bit hashes.
+@jit
+def upper_halves(hashes: Hashes) -> Rows:
+    """See `minhash.narrow`."""
+    out = np.empty(hashes.size, np.uint32)
+    for i in range(hashes.size):
+        out[i] = np.uint32(hashes[i] >> HALF)
+    return out
+
+
+@jit
+def minhash(hashes: Rows, permutations: Permutations) -> Rows:
+    """Give the rows of affine32 over 32-bit hashes.
 
     A row at a time over all hashes, four rows abreast: the minima stay in registers, and
     the loop over the hashes becomes SIMD (ten times the speed of the loop over rows).
@@ -156,7 +190,7 @@ def minhash(hashes: Hashes, permutations: Permutations) -> Rows:
     a, b = permutations
     mixed = np.empty(hashes.size, np.uint32)
     for i in range(hashes.size):
-        mixed[i] = fmix32(np.uint32(hashes[i] >> HALF))
+        mixed[i] = fmix32(hashes[i])
     out = np.empty(a.size, np.uint32)
     for k in range(0, a.size - 3, 4):
         a0, a1, a2, a3 = a[k], a[k + 1], a[k + 2], a[k + 3]
@@ -176,6 +210,13 @@ def minhash(hashes: Hashes, permutations: Permutations) -> Rows:
     return out
 
 
+@jit
+def near_rows(hashes: Hashes, permutations: Permutations) -> Rows:
+    """Give the near signature of token hashes."""
+    return minhash(upper_halves(shingle(hashes)), permutations)
+
+
 def near(text: Bytes, plain: int, alphabet: Alphabet, permutations: Permutations) -> Rows:
-    """Give the near signature."""
-    return minhash(shingle(tokenise(text, plain, alphabet)), permutations)
+    """Give the near signature of a text; compiled, and cached, by `compiled.load`."""
+    hashes, _, _ = tokenise(text, plain, alphabet)
+    return near_rows(tokens_or_whole(hashes, text), permutations)

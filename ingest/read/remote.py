@@ -87,7 +87,8 @@ def check(address: str, options: Mapping[str, Any]) -> None:
     try:
         system.info(root)
     except (OSError, ValueError) as error:
-        message = f"{address}: {reason_of(error) if isinstance(error, OSError) else error}"
+        missing = isinstance(error, FileNotFoundError)
+        message = f"{address}: {'there is nothing at this address' if missing else error}"
         raise SourceError(message, hint="check `path` and the credentials for it") from error
 
 

@@ -16,7 +16,7 @@ import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
@@ -107,6 +107,18 @@ class Timing:
         """Seconds from 0 to ``jitter`` by which the run due then is put off; always the same."""
         share = zlib.crc32(f"{self.name} {due.timestamp():.3f}".encode()) / 0xFFFFFFFF
         return self.jitter * share
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a source stands with the daemon: ``next_run`` None where nothing tells when."""
+
+    name: str
+    state: Literal["idle", "waiting", "running", "stopping", "hung"]
+    paused: bool
+    failures: int
+    error: str
+    next_run: datetime | None
 
 
 def parse(text: str, zone: str = "UTC") -> Schedule:

@@ -17,12 +17,16 @@ from collections import deque
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+import structlog
+
 from ingest.catalog.lock import contended, writer_lock
 from ingest.errors import StoreError, StoreLocked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+log = structlog.get_logger()
 
 _SLICE = 0.25
 """Seconds between two looks at whether to go on waiting; the lock's own poll is shorter,
@@ -117,6 +121,7 @@ class Turns:
     def _join(
         self, seat: Seat, folder: Path, deadline: float, label: str, cancelled: Callable[[], bool]
     ) -> None:
+        told = False
         while True:
             with self._change:
                 if self._hold is not None and not contended(folder):
@@ -132,6 +137,9 @@ class Turns:
                     f"{folder / 'lock'}: another process waits to write to this store",
                     hint="Wait for it with --wait SECONDS.",
                 )
+            if not told:
+                log.info("waiting for the store", lock=str(folder / "lock"))
+                told = True
             if not first:
                 with self._change:
                     self._change.wait(_SLICE)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ingest.schedule import Cron, Every, OnChange
+from ingest.schedule import Cron, Every, OnChange, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -39,6 +39,7 @@ class Past:
     finished: bool = True
     failures: int = 0
     error: str = ""
+    succeeded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +62,6 @@ class Actions:
     start: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
     abandon: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a source stands, for people."""
-
-    name: str
-    state: Literal["idle", "waiting", "running", "stopping", "hung"]
-    paused: bool
-    failures: int
-    error: str
-    next_run: datetime | None
 
 
 @dataclass(slots=True)

@@ -8,64 +8,56 @@ scheduler -> tick(now) -> planner -> start, stop, give up -> a thread per run ->
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
 
-from ingest import app, reports
+from ingest.daemon import pauses
 from ingest.daemon.clock import system_clock
-from ingest.daemon.planner import Past, Patience, Planner
-from ingest.errors import IngestError, StoreLocked
+from ingest.daemon.planner import Planner
+from ingest.daemon.work import Work, ledger, patience_of, run_source, thread
+from ingest.errors import IngestError
+from ingest.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ingest.app import RunReport
     from ingest.daemon.clock import Instant
+    from ingest.schedule import Standing
     from ingest.settings import Settings
 
 log = structlog.get_logger()
 
-LOCK_SLICE = 1.0
-"""Seconds of waiting for the store's lock after which it is asked whether to go on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One run of one source, as its thread sees it."""
-
-    source: str
-    settings: Settings
-    stop: threading.Event = field(default_factory=threading.Event)
-
-
-def thread(work: Callable[[], None], name: str) -> None:
-    """Run the work in a thread of its own, which does not keep the process alive."""
-    threading.Thread(target=work, name=name, daemon=True).start()
-
 
 class Daemon:
-    """Runs sources when the planner says so.  Every method may be called from any thread."""
+    """Runs sources when the planner says so.  Every method may be called from any thread.
+
+    ``perform`` does one run and gives its report, ``spawn`` has something done elsewhere;
+    ``wake`` is called when there may be something to do, ``finished`` with each report.
+    """
 
     def __init__(
         self,
         settings: Settings,
         *,
         clock: Callable[[], Instant] = system_clock,
-        perform: Callable[[Work], RunReport] | None = None,
+        perform: Callable[[Work], RunReport] = run_source,
         spawn: Callable[[Callable[[], None], str], None] = thread,
     ) -> None:
         self.settings = settings
+        self.wake: Callable[[], None] = lambda: None
+        self.finished: Callable[[RunReport], None] = lambda _report: None
         self._clock = clock
-        self._perform = perform or run_source
+        self._perform = perform
         self._spawn = spawn
+        self._turns = Turns()
         self._lock = threading.RLock()
         self._quiet = threading.Condition(self._lock)
         self._running: dict[str, Work] = {}
         self._stopping = False
-        self._planner = Planner(settings.daemon.concurrency, patience_of(settings))
+        self._ticked = clock()
+        self._planner = Planner(settings.daemon.concurrency)
         self._plan(settings)
 
     # --- the tick ---------------------------------------------------------------------
@@ -73,42 +65,46 @@ class Daemon:
     def tick(self, now: Instant | None = None) -> None:
         """Start, stop and give up what is due for it; the only thing the scheduler calls."""
         with self._lock:
+            now = now or self._clock()
+            self._ticked = now
             if self._stopping:
                 return
-            actions = self._planner.tick(now or self._clock())
+            actions = self._planner.tick(now)
             for name in actions.stop:
                 log.warning("time limit passed", source=name)
-                self._running[name].stop.set()
+                self._running[name].cut_short()
             for name in actions.abandon:
-                log.error(
-                    "source hangs", source=name, hint="It is not started again until it ends."
-                )
+                log.error("source hangs", source=name, hint="It is not started until it ends.")
+                self._running[name].give_up()
             for name in actions.start:
                 self._start(name)
 
     def _start(self, name: str) -> None:
-        work = Work(name, self.settings)
+        work = Work(name, self.settings, self._turns)
         self._running[name] = work
         self._spawn(lambda: self._work(work), f"run-{name}")
 
     def _work(self, work: Work) -> None:
-        error = "broke off; see the log"
+        report, error = None, "it broke off; the log says why"
         try:
             report = self._perform(work)
-            error = report.sources[0].error if report.sources else ""
+            error = "; ".join(part.error for part in report.sources if part.error)
         except IngestError as problem:
-            error = str(problem)
-            log.error("run failed", source=work.source, reason=error, hint=problem.hint)  # noqa: TRY400 - the reason is for people
-        except (
-            Exception
-        ) as problem:  # a bug of one run must not end the daemon; logged whole, counted as failure
-            error = f"{type(problem).__name__}: {problem}"
+            error = "" if work.stop.is_set() and not work.overdue.is_set() else str(problem)
+            log.error("run failed", source=work.source, reason=str(problem), hint=problem.hint)  # noqa: TRY400 - the reason is for people
+        except Exception:  # a bug in one run must not end the others: logged whole, a failure
             log.exception("run broke off", source=work.source)
         finally:
-            with self._lock:
-                self._running.pop(work.source, None)
-                self._planner.ended(work.source, self._clock(), error)
-                self._quiet.notify_all()
+            self._ended(work, error)
+        if report is not None:
+            self.finished(report)
+
+    def _ended(self, work: Work, error: str) -> None:
+        with self._lock:
+            self._running.pop(work.source, None)
+            self._planner.ended(work.source, self._clock(), error)
+            self._quiet.notify_all()
+        self.wake()
 
     # --- what is told from outside ----------------------------------------------------
 
@@ -116,22 +112,58 @@ class Daemon:
         """Something in a source's folders changed."""
         with self._lock:
             self._planner.changed(name, self._clock())
+        self.wake()
+
+    def request(self, name: str) -> bool:
+        """Run a source as soon as there is a slot; whether there is such a source."""
+        with self._lock:
+            known = self._planner.request(name)
+        self.wake()
+        return known
+
+    def pause(self, name: str, *, paused: bool) -> bool:
+        """Pause a source or go on with it, beyond restarts; whether there is such a source."""
+        with self._lock:
+            known = self._planner.pause(name, paused=paused)
+            if known:
+                pauses.save(self.settings.store, self._planner.paused())
+        self.wake()
+        return known
 
     def reload(self, settings: Settings) -> None:
         """Go on with other settings; runs that are going on end with the old ones."""
         with self._lock:
             self._plan(settings)
             self.settings = settings
+        self.wake()
 
     def _plan(self, settings: Settings) -> None:
         self._planner.resize(settings.daemon.concurrency, patience_of(settings))
         timings = [settings.timing(source) for source in settings.source]
-        self._planner.plan(timings, ledger(settings), self._clock())
+        paused = pauses.load(settings.store)
+        self._planner.plan(timings, ledger(settings), self._clock(), paused)
+
+    # --- what can be seen -------------------------------------------------------------
+
+    def standings(self) -> list[Standing]:
+        """How each source stands."""
+        with self._lock:
+            return self._planner.standings(self._clock())
 
     def running(self) -> list[str]:
         """Names of the sources that run now."""
         with self._lock:
             return sorted(self._running)
+
+    def queues(self) -> dict[str, int]:
+        """Lengths: sources that wait for a slot, runs, runs that wait for their turn to write."""
+        waiting = sum(each.state == "waiting" for each in self.standings())
+        return {"slots": waiting, "runs": len(self.running()), "turns": self._turns.waiting}
+
+    def silence(self) -> float:
+        """Seconds since the last tick."""
+        with self._lock:
+            return self._clock().elapsed - self._ticked.elapsed
 
     # --- the end ----------------------------------------------------------------------
 
@@ -147,43 +179,3 @@ class Daemon:
         with self._quiet:
             self._quiet.wait_for(lambda: not self._running, seconds)
             return sorted(self._running)
-
-
-# --- joins ----------------------------------------------------------------------------
-
-
-def run_source(work: Work) -> RunReport:
-    """Pass over one source; waits for the store where another process writes to it."""
-    told = False
-    while True:
-        options = app.RunOptions(wait=LOCK_SLICE, cancelled=work.stop.is_set)
-        try:
-            return app.run(work.settings, only=[work.source], options=options)
-        except StoreLocked as error:
-            if work.stop.is_set():
-                raise
-            if not told:
-                log.info("waiting for the store", source=work.source, reason=str(error))
-                told = True
-
-
-def patience_of(settings: Settings) -> Patience:
-    """How patient the settings are with failing sources."""
-    return Patience(settings.daemon.backoff, settings.daemon.backoff_max)
-
-
-def ledger(settings: Settings) -> Callable[[str], Past]:
-    """What the run ledger says of a source; nothing where there is no store yet."""
-    if not (settings.store / "catalog.db").exists():
-        return lambda _: Past()
-
-    def past(name: str) -> Past:
-        with reports.opened(settings) as store:
-            last = store.runs.latest_of(name)
-        if last is None:
-            return Past()
-        finished = last.status in ("done", "failed")
-        started = datetime.fromisoformat(last.started)
-        return Past(started, finished, int(last.status == "failed"), last.error)
-
-    return past

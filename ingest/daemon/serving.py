@@ -1,17 +1,19 @@
-"""The daemon as a process: its scheduler, its signals, and its end."""
+"""The daemon as a process: its scheduler, its signals, what it tells systemd, and its end."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING
 
 import structlog
 
 from ingest.catalog.lock import writer_lock
-from ingest.daemon.clock import elapsed
+from ingest.console import serving as console
+from ingest.daemon.heart import LATE_SECONDS, TICK_SECONDS, Heart
+from ingest.daemon.notify import Notifier
 from ingest.daemon.service import Daemon
 from ingest.daemon.signals import Signals
+from ingest.daemon.watch import Watcher
 from ingest.errors import IngestError, StoreLocked
 
 if TYPE_CHECKING:
@@ -21,30 +23,56 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-TICK_SECONDS = 0.5
-LATE_SECONDS = 5.0
-"""A scheduler that has not ticked for so long was misled by a clock set back."""
-
 
 def serve(load: Callable[[], Settings]) -> int:
     """Run sources on their schedules until SIGTERM; the exit code.
 
-    ``load`` reads the settings, now and on SIGHUP.  Raises `SettingsError`, and
-    `StoreLocked` where another daemon serves the same store.
+    ``load`` reads the settings, now and on SIGHUP.  Raises `SettingsError` for bad
+    settings or an address that cannot be served, and `StoreLocked` where another daemon
+    serves the same store.
     """
     settings = load()
-    with alone(settings), Signals() as signals:
+    with ExitStack() as stack:
+        stack.enter_context(alone(settings))
         daemon = Daemon(settings)
+        stack.enter_context(console.serving(daemon, settings.daemon))
+        signals = stack.enter_context(Signals())
+        daemon.wake = signals.wake
+        watcher = stack.enter_context(closing(Watcher(daemon.changed)))
+        watcher.follow(settings)
+        notifier = Notifier()
         with Heart(daemon.tick) as heart:
             log.info("daemon started", sources=len(settings.source), store=str(settings.store))
-            while not signals.stop:
-                signals.sleep(TICK_SECONDS)
-                heart.mind()
-                if signals.take_reload():
-                    reload(daemon, load)
-            log.info("stopping", signal=signals.stop, running=len(daemon.running()))
+            notifier.ready()
+            supervise(daemon, heart, signals, notifier, lambda: reload(daemon, watcher, load))
+            log.info("stopping", signal=signals.stop, running=daemon.running())
+            notifier.stopping()
+            watcher.close()
             daemon.stop()
         return finish(daemon)
+
+
+def supervise(
+    daemon: Daemon,
+    heart: Heart,
+    signals: Signals,
+    notifier: Notifier,
+    load_again: Callable[[], None],
+) -> None:
+    """What the main thread does until a signal ends it."""
+    pause = min(TICK_SECONDS, notifier.watchdog / 4 or TICK_SECONDS)
+    while not signals.stop:
+        if signals.sleep(pause):
+            heart.soon()
+        heart.mind()
+        if heart.age < LATE_SECONDS:
+            notifier.alive()
+        queues = daemon.queues()
+        notifier.status(f"{queues['runs']} running, {queues['slots']} waiting")
+        if signals.take_reload():
+            notifier.reloading()
+            load_again()
+            notifier.ready()
 
 
 def finish(daemon: Daemon) -> int:
@@ -56,10 +84,13 @@ def finish(daemon: Daemon) -> int:
     return 0
 
 
-def reload(daemon: Daemon, load: Callable[[], Settings]) -> None:
+def reload(daemon: Daemon, watcher: Watcher, load: Callable[[], Settings]) -> None:
     """Take on new settings; where they are bad the old ones stay, and the log says why."""
     try:
         settings = load()
+        for name in ("listen", "token"):
+            if getattr(settings.daemon, name) != getattr(daemon.settings.daemon, name):
+                log.warning("needs a restart", setting=f"daemon.{name}")
         if settings.store != daemon.settings.store:
             log.error("settings refused", reason="the store cannot change while the daemon runs")
             return
@@ -67,63 +98,17 @@ def reload(daemon: Daemon, load: Callable[[], Settings]) -> None:
     except IngestError as error:
         log.error("settings refused", reason=str(error), hint=error.hint)  # noqa: TRY400 - the reason is for people
     else:
+        watcher.follow(settings)
         log.info("settings reloaded", sources=len(settings.source))
 
 
 @contextmanager
 def alone(settings: Settings) -> Iterator[None]:
     """Be the only daemon of the store; the lock of its runs is another one."""
-    try:
-        with writer_lock(settings.store / "daemon", label="daemon"):
-            yield
-    except StoreLocked as error:
-        message = f"{settings.store}: another daemon serves this store"
-        raise StoreLocked(message, hint="Stop it first, or name another store.") from error
-
-
-class Heart:
-    """APScheduler, which only wakes ``tick``; its clock is the wall's, so it is minded.
-
-    A wall clock that is set back by an hour would silence it for an hour: `mind`, called
-    by the main thread, sees by the elapsed clock that ticks are missing.
-    """
-
-    def __init__(self, tick: Callable[[], None]) -> None:
-        from apscheduler.executors.pool import ThreadPoolExecutor  # noqa: PLC0415 - heavy
-        from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - heavy
-
-        self._tick = tick
-        self._beat = elapsed()
-        self._scheduler: Any = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(1)},
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-            timezone=UTC,
-        )
-
-    def __enter__(self) -> Self:
-        self._scheduler.add_job(
-            self._beats,
-            "interval",
-            seconds=TICK_SECONDS,
-            id="tick",
-            next_run_time=datetime.now(UTC),
-        )
-        self._scheduler.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._scheduler.shutdown(wait=True)
-
-    @property
-    def age(self) -> float:
-        """Seconds since the last tick."""
-        return elapsed() - self._beat
-
-    def _beats(self) -> None:
-        self._tick()
-        self._beat = elapsed()
-
-    def mind(self) -> None:
-        """Wake the scheduler where the wall clock has misled it."""
-        if self.age > LATE_SECONDS:
-            self._scheduler.modify_job("tick", next_run_time=datetime.now(UTC))
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(writer_lock(settings.store / "daemon", label="daemon"))
+        except StoreLocked as error:
+            message = f"{settings.store}: another daemon serves this store"
+            raise StoreLocked(message, hint="Stop it first, or name another store.") from error
+        yield

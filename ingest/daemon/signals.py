@@ -58,14 +58,15 @@ class Signals:
         else:
             self.stop = number
 
-    def sleep(self, seconds: float) -> None:
-        """Wait until a signal comes, or `wake` is called, at most so long."""
-        select.select([self._reader], [], [], seconds)
+    def sleep(self, seconds: float) -> bool:
+        """Wait until a signal comes, or `wake` is called, at most so long; whether one did."""
+        woken, _, _ = select.select([self._reader], [], [], seconds)
         try:
             while self._reader.recv(4096):
                 pass
         except BlockingIOError:
-            pass
+            return bool(woken)
+        return True
 
     def wake(self) -> None:
         """End the sleep; may be called from any thread."""

@@ -103,12 +103,12 @@ class DaemonProcess:
 class Project:
     """A folder with settings, sources and a store."""
 
-    def __init__(self, folder: Path, cache: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.store = folder / "store"
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("INGEST_")},
-            "NUMBA_CACHE_DIR": str(cache),
+            "NUMBA_DISABLE_JIT": "1",  # compiling takes longer than all documents of a test
         }
         self._daemons: list[DaemonProcess] = []
         (folder / "config").mkdir()
@@ -170,15 +170,9 @@ class Project:
             daemon.kill()
 
 
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where numba keeps its compiled code, so that only one child compiles it."""
-    return tmp_path_factory.mktemp("numba")
-
-
 @pytest.fixture
-def project(tmp_path: Path, compiled: Path) -> Iterator[Project]:
-    made = Project(tmp_path, compiled)
+def project(tmp_path: Path) -> Iterator[Project]:
+    made = Project(tmp_path)
     yield made
     made.close()
 

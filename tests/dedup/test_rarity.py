@@ -74,6 +74,13 @@ def test_known_runs_of_characters_weigh_by_the_list_and_others_by_chance():
     assert known < mixed <= unknown == rarity.RAREST
 
 
+def test_an_unknown_run_of_common_characters_is_not_rare():
+    table = rarity.Rarity("zz", np.array([5], dtype=np.uint64), np.array([1], dtype=np.float32))
+    sums = np.array([0.5, 2.5, 9], dtype=np.float32)
+    assert table.runs(np.array([7, 8, 9], dtype=np.uint64), sums).tolist() == [2.5, 4.5, 5.0]
+    assert table.runs(np.array([5], dtype=np.uint64), sums[:1]).tolist() == [1]
+
+
 def test_kept_table_is_the_made_one(tmp_path: Path):
     rarity.load.cache_clear()
     made = rarity.load("is", tmp_path / "new")

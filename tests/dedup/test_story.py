@@ -219,7 +219,7 @@ def test_below_the_threshold_there_is_no_story():
 
 
 def test_only_stories_with_a_candidate_at_the_threshold_are_looked_at():
-    compared = [Compared("a", 1, 0.2), Compared("b", 2, 0.3), Compared("b", 3, 0.9)]
+    compared = [Compared("a", 1, 0.29), Compared("b", 2, 0.3), Compared("b", 3, 0.1)]
     assert story.promising(compared, StoryRule(threshold=0.3)) == ["b"]
 
 

@@ -103,16 +103,15 @@ class Draft:
                 self._change("remove", wanted, out.revision)
                 table.edit(out.shard, Edit(wanted.id, out.revision, out.digest))
             return
-        payload = encode(wanted.table, wanted.body)
-        same = out is not None and out.digest == payload.digest
+        json, digest = encode(wanted.table, wanted.body)
+        same = out is not None and out.digest == digest
         if out is not None and same and table.holds(out.shard):
             return
         revision = (published.revision if published else 0) + (not same)
         if not same:
             self._change("update" if out else "add", wanted, revision)
         self.begin()
-        line = line_of(wanted.table, payload, revision)
-        edit = Edit(wanted.id, revision, payload.digest, line)
+        edit = Edit(wanted.id, revision, digest, line_of(wanted.table, json, revision))
         if out is None:
             table.append(edit)
         else:
@@ -159,14 +158,9 @@ class Draft:
             return
         assert self._changes is not None  # noqa: S101 - begin() made it
         self._ops[op] += 1
-        change = {
-            "seq": self._site.sequence,
-            "op": op,
-            "id": wanted.id,
-            "revision": revision,
-            "reason": wanted.reason,
-        }
-        self._changes.write(orjson.dumps(change) + b"\n")
+        reason = orjson.dumps(wanted.reason).decode()
+        head = f'{{"seq":{self._site.sequence},"op":"{op}","id":"{wanted.id}"'
+        self._changes.write(f'{head},"revision":{revision},"reason":{reason}}}\n'.encode())
 
 
 @dataclass(slots=True)
@@ -214,10 +208,10 @@ class _Table:
         """Write a line to a new shard, after all that are there."""
         if self._writer is None:
             self._writer = self._open((self._site.sequence, len(self._fresh)))
-        self._writer.write(edit.line)
-        self._rows.append(self._published(edit, self._writer.path.name))
-        limits = self._site.limits
-        if self._writer.size >= limits.bytes or self._writer.rows >= limits.rows:
+        writer, limits = self._writer, self._site.limits
+        writer.write(edit.line)
+        self._rows.append(self._published(edit, writer.name))
+        if writer.size >= limits.bytes or writer.rows >= limits.rows:
             self._roll()
 
     def finish(self) -> list[Shard]:
@@ -282,7 +276,7 @@ class _Table:
                 self._take_over(part.shard, writer)
             else:
                 self._absorb(part.shard, writer)
-        self._site.ledger.moved(self._site.sequence, self._table, old, writer.path.name)
+        self._site.ledger.moved(self._site.sequence, self._table, old, writer.name)
         shard = writer.close()
         self._site.checkpoint("rewritten")
         if shard.rows:
@@ -297,7 +291,7 @@ class _Table:
             return
         edits = {edit.id: edit for edit in self._edits.of(shard.name)}
         staged = [
-            self._published(edit, writer.path.name if edit.line else "") for edit in edits.values()
+            self._published(edit, writer.name if edit.line else "") for edit in edits.values()
         ]
         for line in read_lines(self._site.before / shard.name):
             edit = edits.pop(id_of(line), None)
@@ -319,7 +313,7 @@ class _Table:
         remove(self._site.folder / shard.name)
         for fresh in self._fresh:
             if fresh.shard.name == shard.name:
-                fresh.rows = [replace(row, shard=writer.path.name) for row in fresh.rows]
+                fresh.rows = [replace(row, shard=writer.name) for row in fresh.rows]
 
     def _empty(self) -> Shard:
         """One shard of no lines, so that a glob over the table always finds a file."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import xxhash
@@ -15,48 +15,40 @@ if TYPE_CHECKING:
     from ingest.publish.ledger import Table
 
 _DOCUMENT_ORDER = tuple(name for name in DOCUMENT_FIELDS if name != "revision")
+_AFTER_ID = len('{"schema":"ingest/record/v1","id":"') + 32
 _FIGURES = ("similarity", "jaccard", "containment", "story_similarity")
 
 
-class Payload(NamedTuple):
-    """A line but for its revision, and the fingerprint by which a change is noticed.
+def encode(table: Table, body: Mapping[str, Any]) -> tuple[bytes, str]:
+    """Give a line but for its revision, and the digest by which a change is noticed.
 
-    ``digest`` leaves out ``added`` and ``run_id``; ``1:`` at its head names the way it
-    is made.  xxh3 is enough, because it only tells whether what we decided about a
-    document has changed since; at 5 GB/s it costs nothing beside the shard's SHA-256.
-    """
-
-    json: bytes
-    digest: str
-
-
-def encode(table: Table, body: Mapping[str, Any]) -> Payload:
-    """Write a body as JSON in the order of its fields; KeyError where one is missing.
+    The JSON is in the order of the fields; KeyError where one is missing.  The digest
+    leaves out ``added`` and ``run_id``; ``1:`` at its head names the way it is made.
+    xxh3 is enough, because it only tells whether what we decided about a document has
+    changed since; at 5 GB/s it costs nothing beside the shard's SHA-256.
 
     What the digest leaves out is found by search: a quote inside a JSON string always
     has a backslash before it, so none of the patterns can occur inside a value.
     """
     if table == "links":
         json = orjson.dumps(_ordered(body, LINK_FIELDS))
-        stable = xxhash.xxh3_128(json[: json.rindex(b',"run_id":')])
+        stable = json[: json.rindex(b',"run_id":')]
     else:
         json = orjson.dumps(_document(body))
-        view = memoryview(json)
-        added = json.index(b',"added":')
-        stable = xxhash.xxh3_128(view[:added])
+        added = json.index(b',"added":', _AFTER_ID)
+        text = json.index(b',"text":', added)
         metadata = json.rindex(b',"metadata":{')
-        run_id = json.rindex(b',"run_id":', 0, metadata)
-        stable.update(view[json.index(b',"text":', added) : run_id])
-        stable.update(view[metadata:])
-    return Payload(json, "1:" + stable.hexdigest())
+        run_id = json.rindex(b',"run_id":', text, metadata)
+        stable = b"".join((json[:added], json[text:run_id], json[metadata:]))
+    return json, "1:" + xxhash.xxh3_128_hexdigest(stable)
 
 
-def line_of(table: Table, payload: Payload, revision: int) -> bytes:
+def line_of(table: Table, json: bytes, revision: int) -> bytes:
     """Give the whole line, newline included; a link shows no revision."""
     if table == "links":
-        return payload.json + b"\n"
-    at = payload.json.index(b',"source":')
-    return b'%b,"revision":%d%b\n' % (payload.json[:at], revision, payload.json[at:])
+        return json + b"\n"
+    at = json.index(b',"source":', _AFTER_ID)
+    return b"".join((json[:at], b',"revision":%d' % revision, json[at:], b"\n"))
 
 
 def _document(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -66,6 +66,7 @@ class ShardWriter:
 
     def __init__(self, path: Path, table: Table) -> None:
         self.path = path
+        self.name = path.name
         self.rows = 0
         self.json_bytes = 0
         self._table = table
@@ -116,7 +117,7 @@ class ShardWriter:
         os.fsync(self._file.fileno())
         self._file.close()
         return Shard(
-            name=self.path.name,
+            name=self.name,
             table=self._table,
             rows=self.rows,
             bytes=self._bytes,

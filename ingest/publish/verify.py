@@ -99,7 +99,7 @@ def rows_of(corpus: Corpus, lost: Collection[str] = ()) -> Iterator[Published]:
         for line in read_lines(corpus.path / shard.name):
             body = orjson.loads(line)
             revision = body.pop("revision", 1)
-            digest = encode(shard.table, body).digest
+            _, digest = encode(shard.table, body)
             yield Published(shard.table, body["id"], revision, digest, shard.name)
 
 
@@ -192,7 +192,7 @@ class _Check:
         yield from self._text(shard, row, body)
         revision = body.pop("revision", 1)
         story, of = body.get("story_id") or body["group"], body.get("of", "")
-        digest = encode(shard.table, body).digest
+        _, digest = encode(shard.table, body)
         seen[body["id"]] = _Line(shard.name, revision, digest, story, of)
 
     def _text(self, shard: Shard, row: int, body: dict[str, Any]) -> Iterator[Problem]:

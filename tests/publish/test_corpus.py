@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -76,6 +77,26 @@ def test_a_snapshot_stays_as_it_is(tmp_path: Path, ledger: MemoryLedger) -> None
         assert corpus.schema["title"] == "Record"
     with open_corpus(tmp_path) as corpus:
         assert len(corpus) == 5
+
+
+def test_a_generation_deleted_between_opening_and_locking_is_not_used(
+    tmp_path: Path, ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, ledger, 1)
+    lock, raced = fcntl.flock, []
+
+    def late(handle: int, operation: int) -> None:
+        if operation == fcntl.LOCK_SH and not raced:
+            raced.append(True)
+            for number in range(3):
+                ledger.want(document(f"new-{number}"))
+                publisher(tmp_path).publish(ledger, "run")
+        lock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with open_corpus(tmp_path) as corpus:
+        assert corpus.sequence == 4
+        assert len(list(corpus.documents())) == 6
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])

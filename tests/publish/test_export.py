@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from publish_memory import MemoryLedger, document, gone, ids, in_child, link, publisher
 
@@ -125,6 +125,7 @@ def test_splits_keep_stories_together(tmp_path: Path) -> None:
     assert all(stories)
 
 
+@settings(deadline=None)
 @given(st.text("0123456789abcdef", min_size=32, max_size=32))
 def test_a_share_of_nothing_gets_nothing(story: str) -> None:
     assert Splits(1, 0, 0).of(story) == "train"

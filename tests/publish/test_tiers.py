@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.publish.manifest import Shard
@@ -46,6 +46,7 @@ def test_full_ones_are_left_alone_by_bytes_and_by_rows() -> None:
     assert plan(parts, LIMITS) == [(each,) for each in parts]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 70 << 20), max_size=60), st.integers(2, 9))
 def test_order_is_kept_and_limits_hold(wanted: list[int], fan_in: int) -> None:
     limits = Limits(LIMITS.bytes, LIMITS.rows, fan_in)

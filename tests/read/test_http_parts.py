@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import tracemalloc
 import zlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -86,6 +87,16 @@ def test_bodies_never_pass_the_limit(data: bytes) -> None:
             collect([data], "", limit)
         assert collect([data], "", limit, cut=True) == data[:limit]
     assert collect([data], "", len(data)) == data
+
+
+def test_bombs_are_never_held_whole() -> None:
+    bomb = zlib.compress(bytes(40 << 20))
+    tracemalloc.start()
+    with pytest.raises(BodyError):
+        collect([bomb], "deflate", 1 << 20)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20
 
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ingest.dedup import rarity, story, terms
+from ingest.dedup import rarity, story
+from ingest.dedup import terms as reference
 from ingest.dedup.kernel import (
     FOLD_MASK,
     START_BITS,
@@ -41,8 +42,10 @@ Text: TypeAlias = "tuple[Bytes, int, int]"
 """UTF-8 bytes; whether they are ASCII; and code points."""
 Tokens: TypeAlias = "tuple[Hashes, NDArray[np.int64], NDArray[np.bool_]]"
 """Of each token: its hash; end << 32 | start; whether its first character folds to another."""
-Sums: TypeAlias = "tuple[NDArray[np.int32], Rows, NDArray[np.int64], NDArray[np.float32]]"
-"""Open-addressed slots (entry + 1), and the entries: hash, count, rarity."""
+Occurrences: TypeAlias = "tuple[Hashes, NDArray[np.int32], NDArray[np.float32]]"
+"""Of each occurrence of a term: hash, its first token, rarity above `terms.COMMON`."""
+Sums: TypeAlias = "tuple[Rows, NDArray[np.int64], NDArray[np.float32]]"
+"""Of each term: hash, count, rarity above `terms.COMMON`."""
 
 BUCKET_BITS = 48
 STEP = 128.0
@@ -51,11 +54,12 @@ START_MASK = (1 << START_BITS) - 1
 RUN = np.uint64(rarity._RUN)  # noqa: SLF001 - the same hash of runs
 CHANCE = np.float32(rarity._CHANCE)  # noqa: SLF001 - the same estimate
 RAREST = np.float32(rarity.RAREST)
-COMMON = np.float32(terms.COMMON)
-NAMES, SHARE = terms.NAMES, terms.SHARE
-TERMS, LEAD = terms.TERMS, terms.LEAD
-TITLE_WEIGHT, LEAD_WEIGHT = terms.TITLE_WEIGHT, terms.LEAD_WEIGHT
-LEVELLING = terms._LEVELLING  # noqa: SLF001 - the same rounds
+COMMON = np.float32(reference.COMMON)
+UNKNOWN = np.float32(-1)
+NAMES, SHARE = reference.NAMES, reference.SHARE
+TERMS, LEAD = reference.TERMS, reference.LEAD
+TITLE_WEIGHT, LEAD_WEIGHT = reference.TITLE_WEIGHT, reference.LEAD_WEIGHT
+LEVELLING = reference._LEVELLING  # noqa: SLF001 - the same rounds
 LARGEST = 255
 SIGNED = story.SIGNED
 BASE = np.uint64(TOKEN_BASE)
@@ -77,15 +81,11 @@ def look_up(table: Table, key: np.uint64, missing: np.float32) -> Any:
 
 
 @jit
-def token_rarities(hashes: Hashes, spans: NDArray[np.int64], table: Table) -> NDArray[np.float32]:
-    """See `rarity.Rarity.tokens`."""
-    out = np.empty(hashes.size, np.float32)
-    per_character = np.float32(table[3])
-    for i in range(hashes.size):
-        length = (spans[i] >> START_BITS) - (spans[i] & START_MASK)
-        missing = min(np.float32(np.float32(length) * per_character), RAREST)
-        out[i] = look_up(table, hashes[i], missing)
-    return out
+def own_rarity(hashes: Hashes, spans: NDArray[np.int64], place: int, table: Table) -> np.float32:
+    """See `rarity.Rarity.tokens`, for one token."""
+    length = np.float32((spans[place] >> START_BITS) - (spans[place] & START_MASK))
+    missing = min(np.float32(length * np.float32(table[3])), RAREST)
+    return np.float32(look_up(table, hashes[place], missing))
 
 
 @jit
@@ -98,115 +98,103 @@ def run_hash(hashes: Hashes, first: int, size: int) -> np.uint64:
 
 
 @jit
-def add(sums: Sums, used: int, key: np.uint64, weight: tuple[np.float32, int]) -> int:
-    """Count one occurrence of a term, whose rarity is that of its first; give the entries used."""
-    slots, hashes, counts, rarities = sums
-    short = np.uint32(key >> HALF)
-    slot = np.int64(short) & (slots.size - 1)
-    while slots[slot]:
-        entry = slots[slot] - 1
-        if hashes[entry] == short:
-            counts[entry] += weight[1]
-            return used
-        slot = (slot + 1) & (slots.size - 1)
-    slots[slot] = used + 1
-    hashes[used], counts[used], rarities[used] = short, weight[1], weight[0]
-    return used + 1
-
-
-@jit
-def empty_sums(tokens: int) -> Sums:
-    """Make room for all that so many tokens can give: each a term, and the first of a pair."""
-    size = 16
-    while size < 4 * tokens:
-        size *= 2
-    most = 2 * tokens
-    return (
-        np.zeros(size, np.int32),
-        np.empty(most, np.uint32),
-        np.empty(most, np.int64),
-        np.empty(most, np.float32),
-    )
-
-
-@jit
-def count_of(place: int, span: np.int64, line: int) -> int:
-    """See `terms._counts`."""
-    if place >= LEAD:
-        return 1
-    return TITLE_WEIGHT if (span & START_MASK) < line else LEAD_WEIGHT
-
-
-@jit
-def gap(spans: NDArray[np.int64], place: int) -> int:
-    """Code points between a token and the next; 2 after the last."""
-    if place < 0 or place + 1 >= spans.size:
-        return 2
-    return int((spans[place + 1] & START_MASK) - (spans[place] >> START_BITS))
-
-
-@jit
-def collect(tokens: Tokens, line: int, table: Table) -> tuple[Rows, NDArray[np.int64]]:
-    """See `terms.occurrences`: hash of each term, and its weight in units of 1/128^2.
-
-    In the reference's order, since of terms that share a hash the first gives the rarity.
-    """
+def find_occurrences(tokens: Tokens, table: Table) -> Occurrences:
+    """See `terms.occurrences`; a token alone is not looked up yet (`sum_up` does it once)."""
     hashes, spans, capitals = tokens
-    own = token_rarities(hashes, spans, table)
-    sums, used = empty_sums(hashes.size), 0
+    keys = np.empty(2 * hashes.size, np.uint64)
+    places = np.empty(2 * hashes.size, np.int32)
+    above = np.empty(2 * hashes.size, np.float32)
+    n, before, joined = 0, 2, 0
     for i in range(hashes.size):
-        if gap(spans, i) != 0 and gap(spans, i - 1) != 0:
-            above = max(np.float32(own[i] - COMMON), np.float32(0))
-            used = add(sums, used, hashes[i], (above, count_of(i, spans[i], line)))
-    used = collect_runs(tokens, own, (line, table), (sums, used))
+        after = gap(spans, i)
+        joined += int(after == 0)
+        keys[n], places[n], above[n] = hashes[i], i, UNKNOWN
+        n += int((after != 0) & (before != 0))
+        before = after
+    if joined:
+        n = find_runs(hashes, spans, table, (keys, places, above), n)
     for i in range(hashes.size - 1):
-        if gap(spans, i) == 1 and capitals[i] and capitals[i + 1]:
-            both = max(own[i] - COMMON, np.float32(0)) + max(own[i + 1] - COMMON, np.float32(0))
-            above = np.float32(np.rint(both * NAMES * STEP) / STEP)
-            key = run_hash(hashes, i, 2)
-            used = add(sums, used, key, (above, count_of(i, spans[i], line)))
-    return weights_of(sums, used)
+        if capitals[i] and capitals[i + 1] and gap(spans, i) == 1:
+            both = max(own_rarity(hashes, spans, i, table) - COMMON, np.float32(0))
+            both += max(own_rarity(hashes, spans, i + 1, table) - COMMON, np.float32(0))
+            keys[n], places[n] = run_hash(hashes, i, 2), i
+            above[n] = np.float32(np.rint(both * NAMES * STEP) / STEP)
+            n += 1
+    return keys[:n], places[:n], above[:n]
 
 
 @jit
-def collect_runs(
-    tokens: Tokens,
-    own: NDArray[np.float32],
-    how: tuple[int, Table],
-    into: tuple[Sums, int],
+def find_runs(
+    hashes: Hashes, spans: NDArray[np.int64], table: Table, into: Occurrences, n: int
 ) -> int:
-    """Add the runs of neighbouring characters (`terms._runs`, `Rarity.runs`)."""
-    hashes, spans, _ = tokens
-    line, table = how
-    sums, used = into
+    """See `terms._runs` and `Rarity.runs`: runs of neighbouring characters."""
+    keys, places, above = into
     size, joined = table[4], 0
     for i in range(hashes.size):
         joined = joined + 1 if gap(spans, i) == 0 else 0
         if joined < size - 1:
             continue
         first = i - size + 2
-        chance = np.float32(0)
+        chance = CHANCE
         for place in range(first, first + size):
-            chance += own[place]
+            chance += own_rarity(hashes, spans, place, table)
         key = run_hash(hashes, first, size)
+        rare = np.float32(size * table[3])
         if table[0].size:
-            rare = look_up(table, key, min(np.float32(chance + CHANCE), RAREST))
-        else:
-            rare = np.float32(size * table[3])
-        above = max(np.float32(rare - COMMON), np.float32(0))
-        used = add(sums, used, key, (above, count_of(first, spans[first], line)))
-    return used
+            rare = look_up(table, key, min(np.float32(chance), RAREST))
+        keys[n], places[n], above[n] = key, first, max(np.float32(rare - COMMON), np.float32(0))
+        n += 1
+    return n
 
 
 @jit
-def weights_of(sums: Sums, used: int) -> tuple[Rows, NDArray[np.int64]]:
+def sum_up(tokens: Tokens, found: Occurrences, line: int, table: Table) -> Sums:
+    """Sum the counts of each term; of terms that share a hash the first gives the rarity."""
+    _, spans, _ = tokens
+    keys, places, above = found
+    size = 16
+    while size < 2 * keys.size:
+        size *= 2
+    slots = np.zeros(size, np.int32)  # entry + 1, by open addressing
+    short, counts = np.empty(keys.size, np.uint32), np.empty(keys.size, np.int64)
+    rarities = np.empty(keys.size, np.float32)
+    used = 0
+    for i in range(keys.size):
+        place = places[i]
+        title = (spans[place] & START_MASK) < line
+        count = (TITLE_WEIGHT if title else LEAD_WEIGHT) if place < LEAD else 1
+        half = np.uint32(keys[i] >> HALF)
+        slot = np.int64(half) & (size - 1)
+        while slots[slot] and short[slots[slot] - 1] != half:
+            slot = (slot + 1) & (size - 1)
+        if slots[slot]:
+            counts[slots[slot] - 1] += count
+            continue
+        short[used], counts[used], rarities[used] = half, count, above[i]
+        if above[i] == UNKNOWN:
+            own = own_rarity(tokens[0], spans, place, table)
+            rarities[used] = max(np.float32(own - COMMON), np.float32(0))
+        used += 1
+        slots[slot] = used
+    return short[:used], counts[:used], rarities[:used]
+
+
+@jit
+def gap(spans: NDArray[np.int64], place: int) -> int:
+    """Code points between a token and the next; 2 after the last."""
+    if place + 1 >= spans.size:
+        return 2
+    return int((spans[place + 1] & START_MASK) - (spans[place] >> START_BITS))
+
+
+@jit
+def weights_of(counts: NDArray[np.int64], rarities: NDArray[np.float32]) -> NDArray[np.int64]:
     """See `terms.log_tf`: log(1 + count) times rarity, each to 1/128, as integers."""
-    _, hashes, counts, rarities = sums
-    weights = np.empty(used, np.int64)
-    for i in range(used):
+    weights = np.empty(counts.size, np.int64)
+    for i in range(counts.size):
         tf = np.int64(np.rint(np.log1p(np.float64(counts[i])) * STEP))
         weights[i] = tf * np.int64(rarities[i] * np.float32(STEP))
-    return hashes[:used], weights
+    return weights
 
 
 @jit
@@ -330,5 +318,6 @@ def sign(
     mine = tokenise(text[0], text[1], alphabet)
     near = near_rows(tokens_or_whole(mine[0], text[0]), permutations[0])
     tokens = joined_tokens(title, text, mine, alphabet)
-    hashes, weights = vector(*collect(tokens, line, table))
+    terms, counts, rarities = sum_up(tokens, find_occurrences(tokens, table), line, table)
+    hashes, weights = vector(terms, weights_of(counts, rarities))
     return near, minhash(heaviest(hashes, weights), permutations[1]), packed(hashes, weights)

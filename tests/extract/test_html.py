@@ -216,8 +216,9 @@ def test_pages_of_many_megabytes_come_through(page: str) -> None:
 
 
 def _grams(text: str) -> Counter[tuple[str, ...]]:
+    """Word 4-grams; fewer than four words are one gram, so that a tiny page counts too."""
     words = re.findall(r"\w+", text.lower())
-    return Counter(zip(*(words[i:] for i in range(4)), strict=False))
+    return Counter(tuple(words[i : i + 4]) for i in range(max(1, len(words) - 3)))
 
 
 def _f1(pairs: list[tuple[str, str]]) -> float:

@@ -11,8 +11,8 @@ When they go forward, what falls into the gap fires right after it (APScheduler'
 
 from __future__ import annotations
 
+import hashlib
 import re
-import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -105,8 +105,8 @@ class Timing:
 
     def delay(self, due: datetime) -> float:
         """Seconds from 0 to ``jitter`` by which the run due then is put off; always the same."""
-        share = zlib.crc32(f"{self.name} {due.timestamp():.3f}".encode()) / 0xFFFFFFFF
-        return self.jitter * share
+        digest = hashlib.blake2b(f"{self.name} {due.timestamp():.3f}".encode(), digest_size=4)
+        return self.jitter * int.from_bytes(digest.digest(), "big") / 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,9 @@ def _cron(words: str, zone: str) -> Cron:
         raise ValueError(f"days of the week are given by name ({names}): numbers mean two things")
     cron = Cron(words, zone)
     try:
-        cron.after(datetime(2001, 1, 1, tzinfo=UTC))
+        first = cron.after(datetime(2001, 1, 1, tzinfo=UTC))
     except (ValueError, TypeError) as error:
         raise ValueError(f"{_EXPECTED}: {error}") from error
+    if first is None:
+        raise ValueError(f"expected a day that there is: {words!r} never comes")
     return cron

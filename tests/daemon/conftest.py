@@ -10,13 +10,15 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "importable"))
 
 INGEST = (sys.executable, "-c", "from ingest.cli import main; main()")
 

@@ -25,7 +25,7 @@ class Limits:
     """What one item may cost: wall seconds, and resident bytes of its worker process.
 
     The seconds are kept by a kernel timer, to the millisecond; the memory is polled
-    (`memory.INTERVAL`), so that a worker can pass the limit by what it allocates in
+    (`crew.POLL`), so that a worker can pass the limit by what it allocates in
     that time.  A limit of 0 is none.
     """
 

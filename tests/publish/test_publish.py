@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from publish_memory import (
     Consumer,
     MemoryLedger,
+    body,
     contents,
     document,
     gone,
@@ -156,6 +158,26 @@ def test_nothing_changed_leaves_every_byte(tmp_path: Path, ledger: MemoryLedger)
     assert target.publish(ledger, "two") is None
     assert tree(tmp_path) == before
     assert list(ledger.pending()) == []
+
+
+@pytest.mark.parametrize("field", sorted({*body("a"), *METADATA_FIELDS} - {"id", "schema"}))
+def test_what_counts_as_a_change(tmp_path: Path, ledger: MemoryLedger, field: str) -> None:
+    """Any field but those that only say when and by which run a line came about."""
+    target = publisher(tmp_path)
+    first = document("a")
+    ledger.want(first)
+    target.publish(ledger, "one")
+    assert first.body is not None
+    changed = dict(first.body)
+    if field in METADATA_FIELDS and field not in DOCUMENT_FIELDS:
+        changed["metadata"] = {**changed["metadata"], field: "other"}
+    elif field == "metadata":
+        changed["metadata"] = {**changed["metadata"], "site": "other"}
+    else:
+        value = changed[field]
+        changed[field] = value / 2 if isinstance(value, float) else value * 2 or "other"
+    ledger.want(replace(first, body=changed))
+    assert (target.publish(ledger, "two") is None) == (field in {"run_id", "added"})
 
 
 def test_revisions_count_through_removal(tmp_path: Path, ledger: MemoryLedger) -> None:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ASCII = 128
-_BUCKETS = 1 << 16
 
 Signable: TypeAlias = tuple[str, str, str]
 """Text, title, language."""
@@ -99,15 +98,10 @@ def _table(language: str, folder: str) -> kernel_terms.Table:
 
 
 def _of(rarity: Rarity) -> kernel_terms.Table:
-    buckets = np.arange(_BUCKETS, dtype=np.uint64) << np.uint64(kernel_terms.BUCKET_BITS)
-    begins = np.append(np.searchsorted(rarity.hashes, buckets), rarity.hashes.size)
-    return (
-        rarity.hashes,
-        rarity.rarity,
-        begins.astype(np.int32),
-        float(rarity.per_character),
-        rarity.run,
-    )
+    entries = rarity.hashes.size
+    slots = np.zeros(1 << (entries + entries // 4).bit_length(), dtype=np.uint64)
+    kernel_terms.fill(slots, np.ascontiguousarray(rarity.hashes), rarity.rarity)
+    return slots, float(rarity.per_character), rarity.run, int(entries > 0)
 
 
 def _utf8(text: str) -> tuple[NDArray[np.uint8], int]:

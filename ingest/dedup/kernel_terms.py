@@ -7,7 +7,7 @@ or floats that hold such numbers exactly, so that both give the same bytes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -36,8 +36,8 @@ from ingest.dedup.tokens import BASE as TOKEN_BASE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Table: TypeAlias = "tuple[Hashes, NDArray[np.float32], NDArray[np.int32], float, int]"
-"""Of `Rarity`: hashes, rarity, where each upper 16 bits begin, per_character, run."""
+Table: TypeAlias = "tuple[Hashes, float, int, int]"
+"""Of `Rarity`: slots (`fill`), per_character, run, and whether there is a list."""
 Text: TypeAlias = "tuple[Bytes, int, int]"
 """UTF-8 bytes; whether they are ASCII; and code points."""
 Tokens: TypeAlias = "tuple[Hashes, NDArray[np.int64], NDArray[np.bool_]]"
@@ -47,7 +47,8 @@ Occurrences: TypeAlias = "tuple[Hashes, NDArray[np.int32], NDArray[np.float32]]"
 Sums: TypeAlias = "tuple[Rows, NDArray[np.int64], NDArray[np.float32]]"
 """Of each term: hash, count, rarity above `terms.COMMON`."""
 
-BUCKET_BITS = 48
+HASH_BITS, RARITY_BITS = 32, 10
+RARITY_MASK = np.uint64((1 << RARITY_BITS) - 1)
 STEP = 128.0
 UNIT = np.float32(STEP * STEP)
 START_MASK = (1 << START_BITS) - 1
@@ -70,13 +71,30 @@ HALF = np.uint64(32)
 
 
 @jit
-def look_up(table: Table, key: np.uint64, missing: np.float32) -> Any:
+def fill(slots: Hashes, hashes: Hashes, rarities: NDArray[np.float32]) -> None:
+    """Fill a table by open addressing from the upper bits of a hash on.
+
+    A slot holds the lower 54 bits of the hash, and above zero in 10 bits the rarity in 1/128:
+    one cache miss a look-up, where hash, rarity and directory apart would cost three.
+    """
+    for i in range(hashes.size):
+        slot = np.int64(hashes[i] >> np.uint64(HASH_BITS)) & (slots.size - 1)
+        while slots[slot]:
+            slot = (slot + 1) & (slots.size - 1)
+        units = np.uint64(rarities[i] * np.float32(STEP)) + np.uint64(1)
+        slots[slot] = hashes[i] << np.uint64(RARITY_BITS) | units
+
+
+@jit
+def look_up(slots: Hashes, key: np.uint64, missing: np.float32) -> np.float32:
     """Give the rarity of a hash, ``missing`` where the table has none."""
-    hashes, rarities, begins, _, _ = table
-    bucket = np.int64(key >> np.uint64(BUCKET_BITS))
-    for place in range(begins[bucket], begins[bucket + 1]):
-        if hashes[place] == key:
-            return rarities[place]
+    slot = np.int64(key >> np.uint64(HASH_BITS)) & (slots.size - 1)
+    while slots[slot]:
+        if (slots[slot] ^ (key << np.uint64(RARITY_BITS))) <= RARITY_MASK:
+            return np.float32(
+                np.float32((slots[slot] & RARITY_MASK) - np.uint64(1)) / np.float32(STEP)
+            )
+        slot = (slot + 1) & (slots.size - 1)
     return missing
 
 
@@ -84,8 +102,8 @@ def look_up(table: Table, key: np.uint64, missing: np.float32) -> Any:
 def own_rarity(hashes: Hashes, spans: NDArray[np.int64], place: int, table: Table) -> np.float32:
     """See `rarity.Rarity.tokens`, for one token."""
     length = np.float32((spans[place] >> START_BITS) - (spans[place] & START_MASK))
-    missing = min(np.float32(length * np.float32(table[3])), RAREST)
-    return np.float32(look_up(table, hashes[place], missing))
+    missing = min(np.float32(length * np.float32(table[1])), RAREST)
+    return look_up(table[0], hashes[place], missing)
 
 
 @jit
@@ -129,7 +147,7 @@ def find_runs(
 ) -> int:
     """See `terms._runs` and `Rarity.runs`: runs of neighbouring characters."""
     keys, places, above = into
-    size, joined = table[4], 0
+    size, joined = table[2], 0
     for i in range(hashes.size):
         joined = joined + 1 if gap(spans, i) == 0 else 0
         if joined < size - 1:
@@ -139,9 +157,9 @@ def find_runs(
         for place in range(first, first + size):
             chance += own_rarity(hashes, spans, place, table)
         key = run_hash(hashes, first, size)
-        rare = np.float32(size * table[3])
-        if table[0].size:
-            rare = look_up(table, key, min(np.float32(chance), RAREST))
+        rare = np.float32(size * table[1])
+        if table[3]:
+            rare = look_up(table[0], key, min(np.float32(chance), RAREST))
         keys[n], places[n], above[n] = key, first, max(np.float32(rare - COMMON), np.float32(0))
         n += 1
     return n
@@ -157,7 +175,7 @@ def sum_up(tokens: Tokens, found: Occurrences, line: int, table: Table) -> Sums:
         size *= 2
     slots = np.zeros(size, np.int32)  # entry + 1, by open addressing
     short, counts = np.empty(keys.size, np.uint32), np.empty(keys.size, np.int64)
-    rarities = np.empty(keys.size, np.float32)
+    rarities, first = np.empty(keys.size, np.float32), np.empty(keys.size, np.int32)
     used = 0
     for i in range(keys.size):
         place = places[i]
@@ -170,12 +188,13 @@ def sum_up(tokens: Tokens, found: Occurrences, line: int, table: Table) -> Sums:
         if slots[slot]:
             counts[slots[slot] - 1] += count
             continue
-        short[used], counts[used], rarities[used] = half, count, above[i]
-        if above[i] == UNKNOWN:
-            own = own_rarity(tokens[0], spans, place, table)
-            rarities[used] = max(np.float32(own - COMMON), np.float32(0))
+        short[used], counts[used], rarities[used], first[used] = half, count, above[i], place
         used += 1
         slots[slot] = used
+    for i in range(used):  # apart from the loop above, so that cache misses overlap
+        if rarities[i] == UNKNOWN:
+            own = own_rarity(tokens[0], spans, first[i], table)
+            rarities[i] = max(np.float32(own - COMMON), np.float32(0))
     return short[:used], counts[:used], rarities[:used]
 
 

@@ -30,6 +30,10 @@ TOKENS = 1
 class Engine(Protocol):
     """What computes signatures: `compiled.Compiled` or `Reference`."""
 
+    def sign(self, document: tuple[str, str, str], rows: int, seed: int) -> Signature:
+        """Sign (text, title, language) for near copies, with ``rows`` rows, and for stories."""
+        ...
+
     def near(self, text: str, rows: int, seed: int) -> NDArray[np.uint32]:
         """Sign for near copies; shape (rows,)."""
         ...
@@ -38,6 +42,18 @@ class Engine(Protocol):
 @dataclass(frozen=True, slots=True)
 class Reference:
     """Signs in numpy: 13 times slower than the kernel, and what it is tested against."""
+
+    folder: str = ""
+
+    def sign(self, document: tuple[str, str, str], rows: int, seed: int) -> Signature:
+        """Sign (text, title, language) for near copies and for stories."""
+        from ingest.dedup import rarity, story, terms  # noqa: PLC0415 - heavy, late
+
+        text, title, language = document
+        table = rarity.load(language, Path(self.folder) if self.folder else None)
+        vector = terms.terms(text, title, table)
+        signature = story.story_signature(vector, seed)
+        return Signature(self.near(text, rows, seed), signature, story.pack(vector))
 
     def near(self, text: str, rows: int, seed: int) -> NDArray[np.uint32]:
         """Sign for near copies; shape (rows,)."""
@@ -69,13 +85,8 @@ class Signer:
 
     def sign(self, text: str, title: str = "", language: str = "und") -> Signature:
         """Both signatures of one document, and its term vector."""
-        from ingest.dedup import rarity, story, terms  # noqa: PLC0415 - heavy, late
-
-        folder = Path(self.cache) if self.cache else None
-        vector = terms.terms(text, title, rarity.load(language, folder))
-        return Signature(
-            self.near(text), story.story_signature(vector, self.seed), story.pack(vector)
-        )
+        document = (text, title, language)
+        return engine(self.cache).sign(document, self.permutations, self.seed)
 
     def near(self, text: str) -> NDArray[np.uint32]:
         """Sign for near copies alone; shape (permutations,)."""
@@ -88,5 +99,5 @@ def engine(folder: str) -> Engine:
     try:
         from ingest.dedup import compiled  # noqa: PLC0415 - imports numba: half a second
     except ImportError:
-        return Reference()
+        return Reference(folder)
     return compiled.load(folder)

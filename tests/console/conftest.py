@@ -68,7 +68,9 @@ def make_settings(folder: Path, **more: Any) -> Settings:
         {"name": "one", "path": "one", "schedule": "every 1h", "extract": "none"},
         {"name": "two", "path": "two", "schedule": "0 6 * * mon-fri"},
     ]
-    return build({"workers": 0, "source": sources, **more}, base=folder)
+    return build(
+        {"workers": 0, "dedup": {"story": "ignore"}, "source": sources, **more}, base=folder
+    )
 
 
 @pytest.fixture(scope="session")

@@ -131,7 +131,15 @@ class Project:
 
     def configure(self, *sources: dict[str, object], daemon: str = "", top: str = "") -> None:
         """Write the settings: no workers, no HTTP, texts as they are, unless said otherwise."""
-        lines = ["workers = 0", top, "[daemon]", 'listen = "off"', daemon]
+        lines = [
+            "workers = 0",
+            top,
+            "[dedup]",
+            'story = "ignore"',
+            "[daemon]",
+            'listen = "off"',
+            daemon,
+        ]
         for source in sources:
             lines += ["[[source]]", 'extract = "none"']
             lines += [f"{key} = {json.dumps(value)}" for key, value in source.items()]

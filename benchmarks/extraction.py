@@ -56,7 +56,9 @@ def ours(text: str) -> str:
 def justext(text: str) -> str:
     import justext as library
 
-    paragraphs = library.justext(_paragraphs(text).encode(), library.get_stoplist("English"), encoding="utf-8")
+    paragraphs = library.justext(
+        _paragraphs(text).encode(), library.get_stoplist("English"), encoding="utf-8"
+    )
     return "\n".join(p.text for p in paragraphs if not p.is_boilerplate)
 
 
@@ -135,13 +137,22 @@ def _row(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--markdown", action="store_true", help="print the table for the documentation")
+    parser.add_argument(
+        "--markdown", action="store_true", help="print the table for the documentation"
+    )
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")  # of the libraries compared, about broken pages
     table = rows(pages.load(ARCHIVE))
     cells = [("input", "way", "precision", "recall", "F1", "ms a page")]
     cells += [
-        (row.source, row.way, f"{row.score.precision:.3f}", f"{row.score.recall:.3f}", f"{row.score.f1:.3f}", f"{row.ms:.1f}")
+        (
+            row.source,
+            row.way,
+            f"{row.score.precision:.3f}",
+            f"{row.score.recall:.3f}",
+            f"{row.score.f1:.3f}",
+            f"{row.ms:.1f}",
+        )
         for row in table
     ]
     if chosen.markdown:

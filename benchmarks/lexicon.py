@@ -22,7 +22,9 @@ class Counts:
     """For every word, each site's share of its lines that are main text."""
 
     def __init__(self, pages: Iterable[tuple[str, Sequence[str], NDArray, NDArray]]) -> None:
-        seen: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0.0, 0.0]))
+        seen: dict[str, dict[str, list[float]]] = defaultdict(
+            lambda: defaultdict(lambda: [0.0, 0.0])
+        )
         for site, units, main, weight in pages:
             for unit, is_main, counts in zip(units, main.tolist(), weight.tolist(), strict=True):
                 if counts:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FOREST = boosting.Settings(trees=160, depth=5, rate=0.12, penalty=10.0, columns=0.3, rows=0.35)
+FOREST = boosting.Settings(trees=300, depth=5, rate=0.12, penalty=10.0, columns=0.3, rows=0.35)
 LANGUAGES = (
     "en de fr es it pt nl ru uk bg pl cs el tr sv da nb fi hu ro ar fa he hi ko id vi"
 ).split()
@@ -80,7 +80,9 @@ def samples(known: Words) -> tuple[list[Sample], dict[str, float]]:
 
 def _featured(found: list[Sample], known: Words) -> tuple[list[Sample], dict[str, float]]:
     """Compute features; what words lean to is counted on other sites than the sample's."""
-    leaning = lexicon.Counts([(s.group, s.lines.units, s.main, s.weight) for s in found if s.kind == _COUNTED])
+    leaning = lexicon.Counts(
+        [(s.group, s.lines.units, s.main, s.weight) for s in found if s.kind == _COUNTED]
+    )
     words: dict[str, Words] = {}
     for sample in found:
         if sample.group not in words:
@@ -118,7 +120,9 @@ def _sample(page: str, group: str, archive: str, kind: str, dump: str, gold: str
     if not len(share) or np.isnan(share).any():
         return None
     weight = np.where(share < 0, 0.3, 1.0).astype(np.float32)
-    return Sample(page, group, archive, kind, lines, (share >= 0.5).astype(np.float32), weight, gold)
+    return Sample(
+        page, group, archive, kind, lines, (share >= 0.5).astype(np.float32), weight, gold
+    )
 
 
 def _with_segments(sample: Sample, page: pages.Page, text: str) -> bool:
@@ -142,10 +146,20 @@ def _variants(sample: Sample) -> Iterator[Sample]:
     for name, variant in variants.ALL.items():
         key = f"{sample.page} {sample.kind} {name}"
         if _share(key) < part * variant.share:
-            made = variant.make(variants.Marked(sample.lines, sample.main, sample.weight), random.Random(key))
+            made = variant.make(
+                variants.Marked(sample.lines, sample.main, sample.weight), random.Random(key)
+            )
             if made and len(made.lines.units):
-                yield Sample(sample.page, sample.group, sample.archive, name, made.lines, made.main,
-                             made.weight, made.gold())
+                yield Sample(
+                    sample.page,
+                    sample.group,
+                    sample.archive,
+                    name,
+                    made.lines,
+                    made.main,
+                    made.weight,
+                    made.gold(),
+                )
 
 
 def _site(url: str) -> str:
@@ -160,11 +174,11 @@ def _share(key: str) -> float:
 
 
 def learn(known: Iterable[Sample]) -> plain_model.Forest:
-    chosen = list(known)
+    chosen = [(s, s.weight > 0) for s in known]
     forest = boosting.fit(
-        np.concatenate([s.x for s in chosen]),
-        np.concatenate([s.main for s in chosen]),
-        np.concatenate([_weights(s) for s in chosen]),
+        np.concatenate([s.x[counts] for s, counts in chosen]),
+        np.concatenate([s.main[counts] for s, counts in chosen]),
+        np.concatenate([_weights(s)[counts] for s, counts in chosen]),
         FOREST,
     )
     return plain_model.Forest(forest.features, forest.thresholds, forest.leaves, forest.start)
@@ -190,14 +204,18 @@ def cross_validate(known: list[Sample], folds: int) -> list[tuple[Sample, NDArra
     return found
 
 
-def report(found: list[tuple[Sample, NDArray[np.float32]]], switch: tuple[float, float]) -> dict[str, list[float]]:
+def report(
+    found: list[tuple[Sample, NDArray[np.float32]]], switch: tuple[float, float]
+) -> dict[str, list[float]]:
     """Precision, recall and F1 by archive and kind."""
     table: dict[str, list[tuple[float, float]]] = {}
     for sample, odds in found:
         if sample.dense:
             kept = plain_model.viterbi(odds, switch)
             text = "\n".join(u for u, keep in zip(sample.lines.units, kept, strict=True) if keep)
-            table.setdefault(f"{sample.archive}: {sample.kind}", []).append(pages.score_page(text, sample.gold))
+            table.setdefault(f"{sample.archive}: {sample.kind}", []).append(
+                pages.score_page(text, sample.gold)
+            )
     return {name: _averages(pairs) for name, pairs in table.items()}
 
 
@@ -218,19 +236,22 @@ def function_words() -> tuple[dict[str, str], str]:
         top = wordfreq.top_n_list(language, 150, wordlist="small")
         words[language] = " ".join([w.casefold() for w in top if w.isalpha()][:100])
     characters = {
-        c for language in UNSPACED for c in wordfreq.top_n_list(language, 80, wordlist="small")
+        c
+        for language in UNSPACED
+        for c in wordfreq.top_n_list(language, 80, wordlist="small")
         if len(c) == 1 and not c.isascii()
     }
     return words, "".join(sorted(characters))
 
 
-def write(folder: Path, forest: plain_model.Forest, record: dict[str, object]) -> None:
+def write(folder: Path, forest: plain_model.Forest, width: int, record: dict[str, object]) -> None:
     np.savez_compressed(
         folder / "plain_model.npz",
         features=forest.features.astype(np.uint8),
         thresholds=forest.thresholds.astype(np.float32),
         leaves=forest.leaves.astype(np.float32),
         start=np.float32(forest.start),
+        width=np.int32(width),
     )
     (folder / "plain_model.json").write_text(
         json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
@@ -249,22 +270,32 @@ def main() -> None:
     figures = report(cross_validate(known, chosen.folds), switch) if chosen.folds else {}
     for name, row in figures.items():
         print(f"{name:40} P {row[0]:.4f} R {row[1]:.4f} F1 {row[2]:.4f} of {row[3]:.0f}")
-    versions = {n: importlib.metadata.version(n) for n in (
-        "numpy", "wordfreq", "trafilatura", "resiliparse", "inscriptis", "html_text")}
-    write(chosen.out, learn(known), {
-        "languages": words,
-        "characters": characters,
-        "leaning": leaning,
-        "training": {
-            "archives": {a: len({s.page for s in known if s.archive == a}) for a in WEIGHT},
-            "documents": len(known),
-            "units": int(sum(len(s.main) for s in known)),
-            "forest": {n: getattr(FOREST, n) for n in FOREST.__slots__},
-            "cross-validation": {"folds": chosen.folds, "precision, recall, f1, documents": figures},
-            "versions": versions,
-            "sources": "function words: wordfreq (CC BY-SA 4.0); pages: see the archives of INGEST_DATA",
+    versions = {
+        n: importlib.metadata.version(n)
+        for n in ("numpy", "wordfreq", "trafilatura", "resiliparse", "inscriptis", "html_text")
+    }
+    write(
+        chosen.out,
+        learn(known),
+        known[0].x.shape[1],
+        {
+            "languages": words,
+            "characters": characters,
+            "leaning": leaning,
+            "training": {
+                "archives": {a: len({s.page for s in known if s.archive == a}) for a in WEIGHT},
+                "documents": len(known),
+                "units": int(sum(len(s.main) for s in known)),
+                "forest": {n: getattr(FOREST, n) for n in FOREST.__slots__},
+                "cross-validation": {
+                    "folds": chosen.folds,
+                    "precision, recall, f1, documents": figures,
+                },
+                "versions": versions,
+                "sources": "function words: wordfreq (CC BY-SA 4.0); pages: see the archives of INGEST_DATA",
+            },
         },
-    })
+    )
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_PROMPT = 6  # words of a sentence that asks for something
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _TOKEN = re.compile(r"[A-Za-zÀ-ɏ'’]+|[^A-Za-zÀ-ɏ'’]")
 
@@ -42,11 +43,20 @@ class Marked:
 
 def _of(units: Sequence[str], gaps: Sequence[int], indents: Sequence[int] | None = None) -> Lines:
     n = len(units)
-    return Lines(tuple(units), tuple(range(n)), tuple(range(n)), tuple(units), tuple(gaps),
-                 tuple(indents or [0] * n), (1,) * n)
+    return Lines(
+        tuple(units),
+        tuple(range(n)),
+        tuple(range(n)),
+        tuple(units),
+        tuple(gaps),
+        tuple(indents or [0] * n),
+        (1,) * n,
+    )
 
 
-def _all_main(units: Sequence[str], gaps: Sequence[int], indents: Sequence[int] | None = None) -> Marked | None:
+def _all_main(
+    units: Sequence[str], gaps: Sequence[int], indents: Sequence[int] | None = None
+) -> Marked | None:
     ones = np.ones(len(units), dtype=np.float32)
     return Marked(_of(units, gaps, indents), ones, ones) if units else None
 
@@ -80,20 +90,27 @@ def cropped(marked: Marked, chance: random.Random) -> Marked | None:
 
 
 def prompted(marked: Marked, chance: random.Random) -> Marked | None:
-    """Cropped, with lines of the page's furniture between paragraphs of the article."""
+    """Cropped, with furniture of the page between paragraphs of the article.
+
+    Half of the time it is a sentence with the lines around it, as prompts are.
+    """
     page = cropped(marked, chance)
-    other = np.flatnonzero((marked.main == 0) & (marked.weight > 0)).tolist()
+    other = {int(i) for i in np.flatnonzero((marked.main == 0) & (marked.weight > 0))}
     if page is None or not other or not page.main.any():
         return None
+    spoken = [i for i in sorted(other) if len(marked.lines.units[i].split()) >= _PROMPT]
     order = list(range(len(page.main)))
-    both = _joined(page, marked)
+    places = np.flatnonzero(page.main).tolist()
     for _ in range(chance.randint(1, 3)):
-        at = chance.choice(np.flatnonzero(page.main).tolist())
-        first = chance.choice(other)
-        run = [i for i in range(first, first + chance.randint(1, 4)) if i in set(other)]
-        place = order.index(at) + 1
-        order[place:place] = [len(page.main) + i for i in run]
-    return _chosen(both, order)
+        at = order.index(chance.choice(places)) + 1
+        if spoken and chance.random() < 0.5:
+            said = chance.choice(spoken)
+            run = range(said - chance.randint(0, 1), said + 1 + chance.randint(0, 2))
+        else:
+            first = chance.choice(sorted(other))
+            run = range(first, first + chance.randint(1, 4))
+        order[at:at] = [len(page.main) + i for i in run if i in other]
+    return _chosen(_joined(page, marked), order)
 
 
 def _joined(first: Marked, second: Marked) -> Marked:
@@ -109,7 +126,11 @@ def _joined(first: Marked, second: Marked) -> Marked:
         unit_indents=a.unit_indents + b.unit_indents,
         unit_sizes=a.unit_sizes + b.unit_sizes,
     )
-    return Marked(lines, np.concatenate([first.main, second.main]), np.concatenate([first.weight, second.weight]))
+    return Marked(
+        lines,
+        np.concatenate([first.main, second.main]),
+        np.concatenate([first.weight, second.weight]),
+    )
 
 
 def close(marked: Marked, chance: random.Random) -> Marked | None:
@@ -123,7 +144,9 @@ def spaced(marked: Marked, chance: random.Random) -> Marked | None:
     """A blank line between any two."""
     del chance
     n = len(marked.lines.units)
-    return replace(marked, lines=replace(marked.lines, unit_gaps=(0, *[1] * (n - 1)), unit_indents=(0,) * n))
+    return replace(
+        marked, lines=replace(marked.lines, unit_gaps=(0, *[1] * (n - 1)), unit_indents=(0,) * n)
+    )
 
 
 # --- all article ----------------------------------------------------------------------
@@ -163,8 +186,14 @@ def manual(marked: Marked, chance: random.Random) -> Marked | None:
     gaps: list[int] = []
     indents: list[int] = []
     margin = chance.choice((0, 0, 3))
-    for number, unit in enumerate(u for u, m in zip(marked.lines.units, marked.main, strict=True) if m):
-        for lines, indent in ((_heading(unit, number, chance), 0), ([unit], margin), (_items(unit, chance), margin + 2)):
+    for number, unit in enumerate(
+        u for u, m in zip(marked.lines.units, marked.main, strict=True) if m
+    ):
+        for lines, indent in (
+            (_heading(unit, number, chance), 0),
+            ([unit], margin),
+            (_items(unit, chance), margin + 2),
+        ):
             for i, line in enumerate(lines):
                 units.append(line)
                 gaps.append(int(i == 0))
@@ -191,7 +220,10 @@ def _items(unit: str, chance: random.Random) -> list[str]:
     for _ in range(chance.randint(2, 6)):
         at = chance.randrange(len(words) - 3)
         text = " ".join(words[at : at + chance.randint(1, 8)])
-        found.append(mark + (text.replace(" ", chance.choice(("_", " = ", "("))) if mark in "$    " else text))
+        found.append(
+            mark
+            + (text.replace(" ", chance.choice(("_", " = ", "("))) if mark in "$    " else text)
+        )
     return [line for line in found if line.strip()]
 
 
@@ -214,7 +246,9 @@ _HEBREW = "אבגדהוזחטיכלמנסעפצקרשתםןףא"
 _CYRILLIC = "абцдефгхийклмнопярстувшьзж"
 _GREEK = "αβξδεφγηιλκσμνοπθρτυωχψζςά"
 _ARABIC_MARKS = str.maketrans({",": "،", ";": "؛", "?": "؟"})
-_WIDE_MARKS = str.maketrans({",": "，", ".": "。", "?": "？", "!": "！", ":": "：", ";": "；", "(": "（", ")": "）"})
+_WIDE_MARKS = str.maketrans(
+    {",": "，", ".": "。", "?": "？", "!": "！", ":": "：", ";": "；", "(": "（", ")": "）"}
+)
 
 
 def _letters(alphabet: str, language: str, marks: dict[int, str]) -> Callable[[str], str]:
@@ -260,20 +294,32 @@ def _wide(text: str) -> str:
     for token in _TOKEN.findall(text):
         if token[0].isalpha():
             digest = hashlib.sha256(token.lower().encode()).digest()
-            word = "".join(chr(0x4E00 + int.from_bytes(digest[i : i + 2], "big") % 5000) for i in (0, 2))
+            word = "".join(
+                chr(0x4E00 + int.from_bytes(digest[i : i + 2], "big") % 5000) for i in (0, 2)
+            )
             out.append(function.get(token.lower(), word))
         elif token != " ":
             out.append(token)
     return "".join(out).translate(_WIDE_MARKS)
 
 
-def _script(cipher: Callable[[], Callable[[str], str]]) -> Callable[[Marked, random.Random], Marked | None]:
+def _script(
+    cipher: Callable[[], Callable[[str], str]],
+) -> Callable[[Marked, random.Random], Marked | None]:
     def variant(marked: Marked, chance: random.Random) -> Marked | None:
         del chance
         change = cipher()
         units = tuple(change(unit) or unit for unit in marked.lines.units)
-        return replace(marked, lines=replace(marked.lines, units=units, texts=units,
-                                             unit_of=tuple(range(len(units))), numbers=tuple(range(len(units)))))
+        return replace(
+            marked,
+            lines=replace(
+                marked.lines,
+                units=units,
+                texts=units,
+                unit_of=tuple(range(len(units))),
+                numbers=tuple(range(len(units))),
+            ),
+        )
 
     return variant
 

@@ -241,7 +241,9 @@ def _vocabulary(joined: str, prose: NDArray[np.bool_], known: Words) -> _Vocabul
     )
 
 
-def _leaning(unit: NDArray[np.int64], odds: NDArray[np.float64], n: int) -> tuple[Floats, Floats, Floats]:
+def _leaning(
+    unit: NDArray[np.int64], odds: NDArray[np.float64], n: int
+) -> tuple[Floats, Floats, Floats]:
     tokens = np.bincount(unit, minlength=n) + 1
     total = np.bincount(unit, odds, n)
     against = np.bincount(unit, np.minimum(odds, 0), n)
@@ -266,7 +268,14 @@ def matrix(lines: Lines, known: Words) -> Floats:
     spoken = np.where(prose, chars.words, 0).astype(np.float32)
     density = (vocabulary.function + chars.function) / (chars.words + 1)
     near = _near(
-        [np.log1p(chars.words), terminal, density, chars.first == LOWER, spoken, vocabulary.leaning[0]]
+        [
+            np.log1p(chars.words),
+            terminal,
+            density,
+            chars.first == LOWER,
+            spoken,
+            vocabulary.leaning[0],
+        ]
     )
     columns = [
         *own,

@@ -72,13 +72,13 @@ def learn(texts: Iterable[str], *, least: int = 3, share: float = 0.02) -> Furni
     seen: set[int] = set()
     documents = 0
     for text in texts:
-        lines = [_hash(line) for line in split(text).texts]
-        fingerprint = hash(tuple(lines))
+        lines = split(text).texts
+        fingerprint = hash(lines)
         if fingerprint in seen:
             continue
         seen.add(fingerprint)
         documents += 1
-        counts.update(set(lines))
+        counts.update({_hash(line) for line in lines})
     enough = max(least, share * documents)
     return FurnitureTable(documents, frozenset(h for h, n in counts.items() if n >= enough))
 

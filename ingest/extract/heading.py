@@ -85,8 +85,9 @@ def author_in(line: str) -> str:
 def _may_be_named(word: str) -> bool:
     """Capitalised, of a script without capitals, or a particle (``van``, ``de la``)."""
     longest_particle = 3
-    return word[0].isalpha() and (word[0].lower() != word[0] or word[0].upper() == word[0]
-                                  or len(word) <= longest_particle)
+    return word[0].isalpha() and (
+        word[0].lower() != word[0] or word[0].upper() == word[0] or len(word) <= longest_particle
+    )
 
 
 # --- title ----------------------------------------------------------------------------
@@ -98,7 +99,9 @@ def _title(texts: Sequence[str], text: Sequence[int]) -> int:
     first = next((at for at in text[:_HEAD] if len(texts[at]) > _PROSE), text[0])
     if not body:
         return -1
-    candidates = [at for at in range(max(0, text[0] - _REACH), first + 1) if len(texts[at]) <= _MOST_TITLE]
+    candidates = [
+        at for at in range(max(0, text[0] - _REACH), first + 1) if len(texts[at]) <= _MOST_TITLE
+    ]
     stated = next((at for at in reversed(candidates) if states(texts[at])), first)
     scored = [
         (_likeness(texts[at], body) + (0.4 if at < stated else 0.0) - 0.01 * (first - at), at)
@@ -121,7 +124,9 @@ def _likeness(line: str, body: set[str]) -> float:
 
 def _words(line: str) -> list[str]:
     """Beginnings of the longer words, which carry the subject; pairs of ideographs."""
-    found = [word[:6] for word in _WORD.findall(line.casefold()) if len(word) > 3 or not word.isascii()]
+    found = [
+        word[:6] for word in _WORD.findall(line.casefold()) if len(word) > 3 or not word.isascii()
+    ]
     if line.isascii():
         return found
     wide = [word for word in found if word[0] >= "\u2e80"]
@@ -136,8 +141,10 @@ def _words(line: str) -> list[str]:
 def _stating(texts: Sequence[str], text: Sequence[int], title: int) -> tuple[list[int], list[int]]:
     """Lines that may state date and author: from title into the text, and above the title."""
     top = title if title >= 0 else max(-1, text[0] - _HEAD)
-    end = next((at for at in text if at > title and len(texts[at]) > _PROSE and not states(texts[at])),
-               text[-1] + 1)
+    end = next(
+        (at for at in text if at > title and len(texts[at]) > _PROSE and not states(texts[at])),
+        text[-1] + 1,
+    )
     below = [at for at in range(top + 1, min(end, text[0] + 2 * _HEAD)) if _may_state(texts[at])]
     above = [at for at in range(top - 1, max(-1, top - 1 - _HEAD), -1) if _may_state(texts[at])]
     return below, above if title >= 0 else []

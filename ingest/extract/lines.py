@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_SENTENCE_ENDS = tuple('.!?:"\u201d\u3002\uff01\uff1f\u06d4\u061f\u0964')
+_MOST_CLOSED = 0.4  # share of full lines that end as sentences do
 _NARROWEST, _WIDEST = 50, 120  # columns that texts are wrapped at
 
 
@@ -64,16 +66,24 @@ def _indent(raw: str) -> int:
 
 
 def _joins(raw: list[str], texts: list[str], gaps: list[int]) -> list[bool]:
-    """For each line, whether a wrapper broke it off the line before."""
+    """For each line, whether a wrapper broke it off the line before.
+
+    A wrapper breaks sentences: where most of the full lines end as sentences do, the
+    lines are paragraphs that happen to be of one length.
+    """
     widths = [len(line.rstrip()) for line in raw]
     column = max(
         (w for w, text in zip(widths, texts, strict=True) if " " in text or not text.isascii()),
         default=0,
     )
+    apart = [False] * len(texts)
     if not _NARROWEST <= column <= _WIDEST:
-        return [False] * len(texts)
+        return apart
     words = [len(text.split(" ", 1)[0]) for text in texts]
-    return [False] + [
+    joins = [False] + [
         not gap and width + 1 + word > column
         for width, word, gap in zip(widths, words[1:], gaps[1:], strict=False)
     ]
+    full = [text for text, join in zip(texts, joins[1:], strict=False) if join]
+    closed = sum(text.endswith(_SENTENCE_ENDS) for text in full)
+    return joins if closed <= _MOST_CLOSED * len(full) else apart

@@ -27,6 +27,7 @@ __all__ = ["VERSION", "Cut", "FurnitureTable", "cut", "learn"]
 
 VERSION = "plain/1"
 _NEVER = -1000.0  # log-odds of a line known to be furniture
+_HEADING = 3  # units
 _NOTE = 40  # words: a text so short is taken whole where the model keeps nothing of it
 
 
@@ -69,17 +70,23 @@ def _kept(lines: Lines, furniture: FurnitureTable | None) -> list[bool]:
     """For each line, whether it is main text."""
     model = plain_model.load()
     odds = model.forest.logits(matrix(lines, model.words))
+    unit_of = np.array(lines.unit_of)
+    known = np.zeros(len(lines), dtype=bool)
     if furniture:
-        odds = np.where(_known(lines, furniture), _NEVER, odds)
-    path = plain_model.viterbi(odds)
-    if not path.any() and sum(len(unit.split()) for unit in lines.units) <= _NOTE:
-        path = odds > _NEVER
-    return path[list(lines.unit_of)].tolist()
+        known = np.array(furniture.known(lines.texts))
+        odds = np.where(np.bincount(unit_of, ~known) > 0, odds, _NEVER)
+    path = _all_if_article(plain_model.viterbi(odds), lines)
+    kept: list[bool] = (path[unit_of] & ~known).tolist()
+    return kept
 
 
-def _known(lines: Lines, furniture: FurnitureTable) -> NDArray[np.bool_]:
-    """For each unit, whether the source's table holds every line of it."""
-    known = np.ones(len(lines.units), dtype=bool)
-    for unit, line in zip(lines.unit_of, furniture.known(lines.texts), strict=True):
-        known[unit] &= line
-    return known
+def _all_if_article(path: NDArray[np.bool_], lines: Lines) -> NDArray[np.bool_]:
+    """Take a text whole where all that would go is its heading, or all of a short note.
+
+    A page that has furniture has it elsewhere than in its first few lines.
+    """
+    whole = np.ones_like(path)
+    if not path.any():
+        return whole if sum(len(unit.split()) for unit in lines.units) <= _NOTE else path
+    first = int(np.argmax(path))
+    return whole if first <= _HEADING and path[first:].all() else path

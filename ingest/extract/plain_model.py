@@ -60,9 +60,10 @@ class Forest:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What is read from the model files."""
+    """What is read from the model files; ``features`` is the number that it was trained on."""
 
     forest: Forest
+    features: int
     words: Words
 
 
@@ -78,14 +79,12 @@ def load() -> Model:
             leaves=arrays["leaves"],
             start=float(arrays["start"]),
         )
-    return Model(
-        forest, words_of(record["languages"], record["characters"], record["leaning"])
-    )
+        width = int(arrays["width"])
+    words = words_of(record["languages"], record["characters"], record["leaning"])
+    return Model(forest, width, words)
 
 
-def words_of(
-    languages: Mapping[str, str], characters: str, leaning: Mapping[str, float]
-) -> Words:
+def words_of(languages: Mapping[str, str], characters: str, leaning: Mapping[str, float]) -> Words:
     """What is known of words, from each language's function words separated by spaces."""
     masks: dict[str, int] = {}
     for bit, words in enumerate(languages.values()):

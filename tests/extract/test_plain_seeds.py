@@ -29,12 +29,12 @@ def words(line: str) -> str:
 
 
 @pytest.fixture(params=sorted(GOLD))
-def seed(request, seeds: Path):
+def seed(request: pytest.FixtureRequest, seeds: Path) -> tuple[str, str]:
     path = next(seeds.glob(f"{request.param}_*.txt"))
     return request.param, path.read_text(encoding="utf-8")
 
 
-def test_the_main_text_is_what_a_person_would_cut(seed):
+def test_the_main_text_is_what_a_person_would_cut(seed: tuple[str, str]):
     name, text = seed
     raw = text.split("\n")
     _, main, either, _ = GOLD[name]
@@ -43,11 +43,11 @@ def test_the_main_text_is_what_a_person_would_cut(seed):
     assert [line for line in found if line not in optional] == [words(raw[n - 1]) for n in main]
 
 
-def test_the_title_is_set_aside(seed):
+def test_the_title_is_set_aside(seed: tuple[str, str]):
     name, text = seed
     assert cut(text).title == words(text.split("\n")[GOLD[name][0] - 1])
 
 
-def test_the_date_is_one_that_stands_on_a_line_of_its_own(seed):
+def test_the_date_is_one_that_stands_on_a_line_of_its_own(seed: tuple[str, str]):
     name, text = seed
     assert cut(text).created == GOLD[name][3]

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.extract.features import best_span, matrix
+from ingest.extract.lines import split
+from ingest.extract.plain_model import Forest, load, viterbi
+
+ODDS = st.lists(st.floats(-5, 5, width=32), min_size=1, max_size=9)
+
+
+def cost(path: tuple[bool, ...], odds: list[float], into: float, out: float) -> float:
+    changes = zip(path, path[1:], strict=False)
+    return sum(o for o, main in zip(odds, path, strict=True) if main) - sum(
+        into if after else out for before, after in changes if before != after
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(ODDS, st.floats(0, 2), st.floats(0, 2))
+def test_viterbi_finds_the_best_of_all_paths(odds: list[float], into: float, out: float):
+    found = tuple(viterbi(np.array(odds), (into, out)).tolist())
+    best = max(cost(path, odds, into, out) for path in product((False, True), repeat=len(odds)))
+    assert cost(found, odds, into, out) == pytest.approx(best, abs=1e-5)
+
+
+def test_a_forest_looks_up_the_leaf_that_its_answers_spell():
+    random = np.random.default_rng(3)
+    forest = Forest(
+        features=random.integers(0, 5, (7, 3)),
+        thresholds=random.normal(size=(7, 3)).astype(np.float32),
+        leaves=random.normal(size=(7, 8)).astype(np.float32),
+        start=0.25,
+    )
+    x = random.normal(size=(5000, 5)).astype(np.float32)
+    expected = np.full(len(x), 0.25)
+    for tree in range(7):
+        answers = x[:, forest.features[tree]] > forest.thresholds[tree]
+        expected += forest.leaves[tree, answers @ [1, 2, 4]]
+    np.testing.assert_allclose(forest.logits(x), expected, rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=100, deadline=None)
+@given(ODDS)
+def test_the_best_span_has_the_greatest_sum(scores: list[float]):
+    first, last = best_span(np.array(scores))
+    spans = [sum(scores[a:b]) for a in range(len(scores)) for b in range(a + 1, len(scores) + 1)]
+    assert sum(scores[first:last]) == pytest.approx(max(0.0, *spans), abs=1e-5)
+
+
+@pytest.mark.parametrize("text", ["a", "a\nb", "\U0001f600 \ud800\n中文。\n" * 3, "…\n\n·\n— —"])
+def test_features_are_finite_and_fit_the_model(text: str):
+    model = load()
+    x = matrix(split(text), model.words)
+    assert np.isfinite(x).all()
+    assert x.shape == (len(split(text).units), model.features)

@@ -111,10 +111,13 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a source stands with the daemon: ``next_run`` None where nothing tells when."""
+    """How a source stands with the daemon: ``next_run`` None where nothing tells when.
+
+    ``waiting`` is for a slot, ``resting`` after failures; what is ``hung`` was told to stop.
+    """
 
     name: str
-    state: Literal["idle", "waiting", "running", "stopping", "hung"]
+    state: Literal["idle", "waiting", "resting", "running", "stopping", "hung"]
     paused: bool
     failures: int
     error: str

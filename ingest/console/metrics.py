@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 OUTCOMES = ("unchanged", "new", "updated", "removed", "quarantined")
 KINDS = ("exact", "near", "story")
-_STATES = ("idle", "waiting", "running", "stopping", "hung")
+_STATES = ("idle", "waiting", "resting", "running", "stopping", "hung")
 _BUCKETS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400)
 
 

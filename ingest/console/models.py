@@ -53,8 +53,8 @@ class SourceLine(_Answer):
     """How that ended."""
     last_error: str
     """Why it failed."""
-    state: Literal["idle", "waiting", "running", "stopping", "hung"]
-    """What it is doing."""
+    state: Literal["idle", "waiting", "resting", "running", "stopping", "hung"]
+    """What it does; ``waiting`` for a slot, ``resting`` after failures."""
     paused: bool
     """Whether its schedule is set aside."""
     failures: int

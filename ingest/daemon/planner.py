@@ -219,7 +219,7 @@ class Planner:
         return [
             Standing(
                 line.timing.name,
-                "waiting" if line.phase == "idle" and (line.wanted or line.asked) else line.phase,
+                _state(line, now),
                 line.paused,
                 line.failures,
                 line.error,
@@ -292,6 +292,16 @@ def _ready(line: _Line, now: Instant) -> bool:
     if line.phase != "idle":
         return False
     return line.asked or (line.wanted and not line.paused and now.elapsed >= line.resting)
+
+
+def _state(
+    line: _Line, now: Instant
+) -> Literal["idle", "waiting", "resting", "running", "stopping", "hung"]:
+    if line.phase != "idle":
+        return line.phase
+    if line.failures and now.elapsed < line.resting and not line.asked:
+        return "resting"
+    return "waiting" if _ready(line, now) else "idle"
 
 
 def _overdue(line: _Line, now: Instant, grace: float) -> bool:

@@ -1,0 +1,181 @@
+"""The daemon as an object: runs in threads that the test holds in its hand."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ingest.app import RunReport, SourceReport
+from ingest.daemon import pauses
+from ingest.daemon.clock import Instant
+from ingest.daemon.service import Daemon
+from ingest.errors import StoreError
+from ingest.settings import build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ingest.daemon.work import Work
+    from ingest.settings import Settings
+
+
+class Hand:
+    """A clock and runs: each waits until it is let go, or fails at once."""
+
+    def __init__(self) -> None:
+        self.now = Instant(datetime(2026, 5, 4, tzinfo=UTC), 0.0)
+        self.works: list[Work] = []
+        self.jobs: list[Callable[[], None]] = []
+        self.error: Exception | None = None
+
+    def clock(self) -> Instant:
+        return self.now
+
+    def pass_time(self, seconds: float) -> None:
+        wall = datetime.fromtimestamp(self.now.wall.timestamp() + seconds, UTC)
+        self.now = Instant(wall, self.now.elapsed + seconds)
+
+    def spawn(self, job: Callable[[], None], _name: str) -> None:
+        self.jobs.append(job)
+
+    def perform(self, work: Work) -> RunReport:
+        self.works.append(work)
+        if self.error:
+            raise self.error
+        part = SourceReport(work.source, "done", {})
+        return RunReport("r", "done", 0.0, {}, 0, 0, (part,))
+
+    def finish(self) -> None:
+        """Do everything that was spawned."""
+        jobs, self.jobs = self.jobs, []
+        for job in jobs:
+            job()
+
+
+@pytest.fixture
+def hand() -> Hand:
+    return Hand()
+
+
+def make_settings(folder: Path, *names: str, **daemon: object) -> Settings:
+    sources = [{"name": name, "path": name, "schedule": "every 1m"} for name in names]
+    return build({"source": sources, "daemon": daemon}, base=folder)
+
+
+def make_daemon(hand: Hand, settings: Settings) -> Daemon:
+    return Daemon(settings, clock=hand.clock, perform=hand.perform, spawn=hand.spawn)
+
+
+def test_a_tick_starts_what_is_due_and_nothing_twice(tmp_path: Path, hand: Hand) -> None:
+    daemon = make_daemon(hand, make_settings(tmp_path, "a", "b"))
+    daemon.tick()
+    daemon.tick()
+    assert daemon.running() == ["a", "b"]
+    assert daemon.queues()["runs"] == 2
+    hand.finish()
+    assert daemon.running() == []
+    daemon.tick()
+    assert hand.jobs == []
+    hand.pass_time(61)
+    daemon.tick()
+    assert daemon.running() == ["a", "b"]
+
+
+def test_a_report_is_passed_on_and_an_end_wakes_the_daemon(tmp_path: Path, hand: Hand) -> None:
+    daemon = make_daemon(hand, make_settings(tmp_path, "a"))
+    told: list[object] = []
+    daemon.finished = told.append
+    daemon.wake = lambda: told.append("wake")
+    daemon.tick()
+    hand.finish()
+    assert told[0] == "wake"
+    assert isinstance(told[1], RunReport)
+
+
+@pytest.mark.parametrize("error", [StoreError("disk is full"), ZeroDivisionError("a bug")])
+def test_a_run_that_breaks_off_counts_as_failed(
+    tmp_path: Path, hand: Hand, error: Exception
+) -> None:
+    daemon = make_daemon(hand, make_settings(tmp_path, "a"))
+    hand.error = error
+    daemon.tick()
+    hand.finish()
+    (standing,) = daemon.standings()
+    assert standing.failures == 1
+    assert standing.error
+
+
+def test_a_run_is_cut_short_then_given_up(tmp_path: Path, hand: Hand) -> None:
+    daemon = make_daemon(hand, make_settings(tmp_path, "a", time_limit="10s"))
+    daemon.tick()
+    (job,) = hand.jobs
+    begun, go_on = threading.Event(), threading.Event()
+    works = []
+
+    def hang(work: Work) -> RunReport:
+        works.append(work)
+        begun.set()
+        go_on.wait(60)
+        raise StoreError("given up")
+
+    daemon._perform = hang
+    thread = threading.Thread(target=job)
+    thread.start()
+    assert begun.wait(60)
+    hand.pass_time(11)
+    daemon.tick()
+    assert works[0].stop.is_set()
+    assert works[0].overdue.is_set()
+    hand.pass_time(60)
+    daemon.tick()
+    assert daemon.standings()[0].state == "hung"
+    go_on.set()
+    thread.join()
+    assert daemon.standings()[0].state == "resting"
+    assert daemon.standings()[0].failures == 1
+
+
+def test_stopping_starts_nothing_more_and_waits_no_longer_than_told(
+    tmp_path: Path, hand: Hand
+) -> None:
+    daemon = make_daemon(hand, make_settings(tmp_path, "a", "b", concurrency=1))
+    daemon.tick()
+    daemon.stop()
+    assert daemon.drain(0.01) == ["a"]
+    hand.finish()
+    assert daemon.drain(60) == []
+    daemon.tick()
+    assert hand.jobs == []
+    assert hand.works[0].stop.is_set()
+
+
+def test_pauses_outlive_the_daemon(tmp_path: Path, hand: Hand) -> None:
+    settings = make_settings(tmp_path, "a", "b")
+    assert make_daemon(hand, settings).pause("a", paused=True)
+    assert not make_daemon(hand, settings).pause("c", paused=True)
+    daemon = make_daemon(hand, settings)
+    daemon.tick()
+    assert daemon.running() == ["b"]
+    daemon.pause("a", paused=False)
+    assert pauses.load(settings.store) == []
+
+
+def test_a_damaged_list_of_pauses_is_no_list(tmp_path: Path) -> None:
+    pauses.save(tmp_path, ["a"])
+    assert pauses.load(tmp_path) == ["a"]
+    (tmp_path / pauses.FILE).write_text("{broken")
+    assert pauses.load(tmp_path) == []
+
+
+def test_a_reload_takes_on_sources_and_their_number(tmp_path: Path, hand: Hand) -> None:
+    daemon = make_daemon(hand, make_settings(tmp_path, "a", concurrency=1))
+    daemon.tick()
+    daemon.reload(make_settings(tmp_path, "b", "c", concurrency=3))
+    daemon.tick()
+    assert daemon.running() == ["a", "b", "c"]
+    hand.finish()
+    assert [each.name for each in daemon.standings()] == ["b", "c"]

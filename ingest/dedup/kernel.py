@@ -105,18 +105,25 @@ def decode(text: Bytes, i: int) -> tuple[np.uint32, int]:
 def tokens_utf8(text: Bytes, alphabet: Alphabet, out: Spans) -> int:
     """Write the tokens of UTF-8 text; branches hang on the length of code points only."""
     hashes, spans, leads = out
-    _, index, pages = alphabet
+    fold, index, pages = alphabet
     h, n, i, at, start, lead = ZERO, 0, 0, 0, 0, 0
     while i < text.size:
         here = i
-        point, i = decode(text, i)
-        entry = pages[index[point >> np.uint32(8)], point & np.uint32(255)]
-        folded = np.uint64((point + entry) & FOLD_MASK)
-        word = entry >> CLASS_SHIFT == WORD
+        if text[i] < ONE_BYTE:  # most of most texts, and two look-ups less
+            folded = np.uint64(fold[text[i]])
+            word, single = folded != ZERO, False
+            i += 1
+        else:
+            point, i = decode(text, i)
+            entry = pages[index[point >> np.uint32(8)], point & np.uint32(255)]
+            folded = np.uint64((point + entry) & FOLD_MASK)
+            word = entry >> CLASS_SHIFT == WORD
+            single = entry >> CLASS_SHIFT == SINGLE
         hashes[n], spans[n], leads[n] = h, at << START_BITS | start, lead
         n += int((start < at) & (not word))
-        hashes[n], spans[n], leads[n] = folded, (at + 1) << START_BITS | at, here
-        n += int(entry >> CLASS_SHIFT == SINGLE)
+        if single:
+            hashes[n], spans[n], leads[n] = folded, (at + 1) << START_BITS | at, here
+            n += 1
         at += 1
         h = h * BASE + folded if word else ZERO
         start = start if word else at

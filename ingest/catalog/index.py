@@ -241,6 +241,10 @@ class Prefetched:
             return self._with_older(row, least, recent, met)
         return index._found([recent], met, least) if recent.size else _NOTHING  # noqa: SLF001
 
+    def insert(self, row: int, number: int) -> None:
+        """Add document ``row`` of the batch to the index, by the keys it was looked up with."""
+        self._index.insert(self._keys[row : row + 1], np.array([number], dtype=np.uint32))
+
     def _with_older(
         self, row: int, least: int, recent: NDArray[np.uint32], met: NDArray[np.int64]
     ) -> Found:

@@ -115,6 +115,8 @@ class Daemon(_Table):
     """How long a run of a source may take, where it sets none; 0: for ever."""
     shutdown: Seconds = 30.0
     """How long runs may take to finish the batch in hand when the daemon is stopped."""
+    grace: Seconds = 30.0
+    """How long a run over its time limit may take to end, before it is given up."""
     backoff: Seconds = 60.0
     """How long a source rests after one failure; twice as long after each further one."""
     backoff_max: Seconds = 3600.0
@@ -213,6 +215,11 @@ class Settings(_Table):
         zone = source.timezone or self.daemon.timezone
         limit = self.daemon.time_limit if source.time_limit is None else source.time_limit
         return Timing(source.name, parse(source.schedule, zone), source.jitter, limit)
+
+    def source_or_default(self, name: str) -> Source:
+        """The source of that name, else one with default settings (inputs have none)."""
+        named = (source for source in self.source if source.name == name)
+        return next(named, Source(name=name))
 
     def source_named(self, name: str) -> Source:
         """The source of that name; raises `SettingsError` with a suggestion."""

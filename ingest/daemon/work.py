@@ -64,7 +64,8 @@ def run_source(work: Work) -> RunReport:
 
 def patience_of(settings: Settings) -> Patience:
     """How patient the settings are with failing sources."""
-    return Patience(settings.daemon.backoff, settings.daemon.backoff_max)
+    daemon = settings.daemon
+    return Patience(daemon.backoff, daemon.backoff_max, daemon.grace)
 
 
 def ledger(settings: Settings) -> Callable[[str], Past]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """How to grow: ``columns`` and ``rows`` are the shares drawn for each tree."""
+
     trees: int = 150
     depth: int = 6
     rate: float = 0.12
@@ -32,7 +34,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """``features`` and ``thresholds`` (trees, depth), ``leaves`` (trees, 2^depth), a starting value."""
+    """``features`` and ``thresholds`` (trees, depth), ``leaves`` (trees, 2^depth)."""
 
     features: NDArray[np.int32]
     thresholds: NDArray[np.float32]
@@ -94,8 +96,11 @@ def _edges(column: NDArray[np.float32], bins: int) -> NDArray[np.float32]:
 
 @numba.njit(cache=True)
 def _tree(binned, columns, sums, depth, penalty, bins):  # noqa: ANN001, ANN202 - numba infers the types
-    """Questions of one tree; ``binned`` and ``sums`` are copies of the rows and columns drawn, which
-    lie together in memory: several times faster than looking them up."""
+    """Questions of one tree.
+
+    ``binned`` and ``sums`` are copies of the rows and columns drawn: what lies together in
+    memory is several times faster to read than what is looked up.
+    """
     leaf = np.zeros(len(sums), dtype=np.int32)
     chosen = np.zeros(depth, dtype=np.int32)
     cuts = np.zeros(depth, dtype=np.int32)

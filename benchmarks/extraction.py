@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415, RUF001 - quotes as typeset; libraries that only some of the ways need
 """Main-text extraction on `pages-scrapinghub`, from HTML and from plain-text dumps.
 
     INGEST_DATA=... python benchmarks/extraction.py [--markdown]

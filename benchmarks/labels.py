@@ -43,7 +43,7 @@ def align(lines: Sequence[str], gold: str) -> NDArray[np.float32]:
 
 
 @numba.njit(cache=True)
-def _matched(a, b):  # noqa: ANN001, ANN202 - numba infers the types
+def _matched(a, b):  # noqa: ANN001, ANN202, C901, PLR0912 - numba infers types; one DP and its path
     n, m = len(a), len(b)
     step = np.zeros((n + 1, m + 1), dtype=np.uint8)  # 1 up, 2 left, 3 match after match, 4 new run
     best = np.zeros(m + 1, dtype=np.float32)

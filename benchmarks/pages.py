@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415 - libraries that only some of the ways need
 """Labelled pages, the styles that they are dumped in, and how extraction is scored.
 
 Used by `benchmarks.extraction` (report) and `benchmarks.train_plain` (training).  The
@@ -27,7 +28,7 @@ _WRAP = 72
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One labelled page; ``keep`` and ``drop`` are segments that must and must not be in the text."""
+    """One labelled page; ``keep`` and ``drop`` are segments that must and must not stay."""
 
     id: str
     url: str
@@ -47,6 +48,7 @@ class Score:
 
     @property
     def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
         total = self.precision + self.recall
         return 2 * self.precision * self.recall / total if total else 0.0
 

@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415, RUF001, S105 - punctuation of other scripts, tokens of text; libraries that only some of the ways need
 """What plain text also looks like: variants of labelled dumps, made by rule.
 
 Cropped pages (a reader that saved little more than the article), texts that are all
@@ -38,6 +39,7 @@ class Marked:
     weight: NDArray[np.float32]
 
     def gold(self) -> str:
+        """The units of main text, one a line."""
         return "\n".join(u for u, main in zip(self.lines.units, self.main, strict=True) if main)
 
 

@@ -12,25 +12,73 @@ from functools import cache
 from importlib import import_module
 from unicodedata import decimal
 
-_LANGUAGES = (
-    "en de fr es it pt nl ru uk be bg pl cs sk sl hr sr el tr sv da nb fi et lv lt hu ro "
-    "ca id vi ar fa he hi bn ja zh ko"
-).split()
-_MONTHS = (
-    "january february march april may june july august september october november december"
-).split()
+_LANGUAGES = [
+    "en",
+    "de",
+    "fr",
+    "es",
+    "it",
+    "pt",
+    "nl",
+    "ru",
+    "uk",
+    "be",
+    "bg",
+    "pl",
+    "cs",
+    "sk",
+    "sl",
+    "hr",
+    "sr",
+    "el",
+    "tr",
+    "sv",
+    "da",
+    "nb",
+    "fi",
+    "et",
+    "lv",
+    "lt",
+    "hu",
+    "ro",
+    "ca",
+    "id",
+    "vi",
+    "ar",
+    "fa",
+    "he",
+    "hi",
+    "bn",
+    "ja",
+    "zh",
+    "ko",
+]
+_MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 
 _YEAR = r"(?P<year>(?:19|20)\d\d)"
 _DAY = r"(?P<day>[0-3]?\d)"
 _WORD = r"(?P<word>[^\W\d_]{3,}|[^\W\d_]{2,}(?=\.))"
+_LONG_WORD = rf"{_WORD}\.?,?[\s-]+(?:del?\s+)?{_YEAR}"  # month and year
 _PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
         rf"(?<!\d){_YEAR}(?P<sep>[-/.])(?P<month>[01]?\d)(?P=sep){_DAY}(?=T\d|\b|(?!\d))(?!\d)",
         rf"(?<!\d){_YEAR}\s?[年년]\s?(?P<month>[01]?\d)\s?[月월]\s?{_DAY}\s?[日일号]",
         rf"(?<![\d./-])(?P<first>[0-3]?\d)(?P<sep>[-/.])(?P<second>[0-3]?\d)(?P=sep){_YEAR}(?![\d/-])",
-        rf"(?<!\d){_DAY}(?:st|nd|rd|th|º|er|\.)?[\s-]+(?:d[eo]\s+|of\s+)?{_WORD}\.?,?"
-        rf"[\s-]+(?:d[e]l?\s+)?{_YEAR}(?!\d)",
+        rf"(?<!\d){_DAY}(?:st|nd|rd|th|º|er|\.)?[\s-]+(?:d[eo]\s+|of\s+)?{_LONG_WORD}(?!\d)",
         rf"(?<!\w){_WORD}\.?\s+{_DAY}(?:st|nd|rd|th)?(?:\s*,\s*|\s+){_YEAR}(?!\d)",
         rf"(?<!\d){_YEAR}[.,]?\s+{_WORD}\.?\s+{_DAY}\b",
     )

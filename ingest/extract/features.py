@@ -9,52 +9,44 @@ spaces count as `_WIDE_WORD` words a character.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ingest.extract.characters import (
+    BRACKET,
+    COMMA,
+    DASH,
+    DIGIT,
+    END,
+    LOWER,
+    MARK,
+    QUOTE,
+    SYMBOL,
+    UPPER,
+    count_characters,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from ingest.extract.characters import Characters
     from ingest.extract.lines import Lines
 
     Floats = NDArray[np.float32]
 
 _PROSE = 8.0  # words from which on a line with a sentence end counts as prose
+_CAPITALS = 4  # column of `_own`: share of capitals among letters
+_SHORT = 4  # words below which a line is a scrap
+_SUBJECT = 3  # characters from which on a word may carry a subject
+_MOST_LANGUAGES = 40
 _LONG = 25.0  # the same for a line without
 _TOKEN = re.compile(r"\w+|\n")
-
-# Classes of characters, exclusive.
-SPACE, UPPER, LOWER, OTHER, WIDE, DIGIT, END, COMMA, COLON, QUOTE, BRACKET, DASH, MARK, SYMBOL = (
-    range(14)
-)
-_CLASSES = 14
-_MOST_LANGUAGES = 40
-_ENDS = ".!?\u2026\u3002\uff01\uff1f\uff0e\uff61\u06d4\u061f\u0964\u0965\u037e\u0589\u1362"
-_COMMAS = ",;\u060c\u061b\u3001\uff0c\uff64\uff1b"
-_COLONS = ":\uff1a"
-_QUOTES = (
-    "\"'`\u00b4\u2018\u2019\u201a\u201c\u201d\u201e\u2039\u203a\u00ab\u00bb\u300c\u300d\u300e\u300f"
-)
-_MARKS = "|*+>/\\~^<\u00b7\u2022\u25aa\u25a0\u25cf\u25ba\u25b8\u2192\u2190\u2191\u2193\u25e6\u2023\u25cb\u4e28\u2502\u00a6\u2605\u2606\u2713\u2714"
-# Scripts written without spaces, and their words a character (news averages).
-_UNSPACED = (
-    ((0x2E80, 0x3000), 0.6),
-    ((0x3040, 0xA4D0), 0.6),
-    ((0xF900, 0xFB00), 0.6),
-    ((0xFF66, 0xFFA0), 0.6),
-    ((0x0E00, 0x0EFF), 0.2),
-    ((0x1000, 0x10A0), 0.2),
-    ((0x1780, 0x17E0), 0.2),
-)
-_LOWEST_UNSPACED = 0x0E00
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,141 +69,16 @@ class Words:
         return bits[:, int(np.argmax(counts @ bits))].astype(bool)
 
 
-@cache
-def _classes() -> NDArray[np.uint8]:
-    """Class of each code point of the Basic Multilingual Plane, shape (65537,), the rest last."""
-    table = np.full(0x10001, SYMBOL, dtype=np.uint8)
-    kinds = {
-        "Lu": UPPER,
-        "Lt": UPPER,
-        "Ll": LOWER,
-        "Lo": OTHER,
-        "Lm": OTHER,
-        "Mn": OTHER,
-        "Mc": OTHER,
-        "Nd": DIGIT,
-        "Zs": SPACE,
-        "Cc": SPACE,
-        "Ps": BRACKET,
-        "Pe": BRACKET,
-        "Pd": DASH,
-        "Pi": QUOTE,
-        "Pf": QUOTE,
-    }
-    for code in range(0x10000):
-        table[code] = kinds.get(unicodedata.category(chr(code)), SYMBOL)
-    table[_weights() > 0] = np.where(table[_weights() > 0] == OTHER, WIDE, table[_weights() > 0])
-    for characters, kind in (
-        (_ENDS, END),
-        (_COMMAS, COMMA),
-        (_COLONS, COLON),
-        (_QUOTES, QUOTE),
-        (_MARKS, MARK),
-    ):
-        table[[ord(character) for character in characters]] = kind
-    return table
-
-
-@cache
-def _weights() -> NDArray[np.float32]:
-    """Words that a character of an unspaced script stands for, shape (65537,)."""
-    table = np.zeros(0x10001, dtype=np.float32)
-    for (first, last), weight in _UNSPACED:
-        table[first:last] = weight
-    return table
-
-
-@dataclass(frozen=True, slots=True)
-class _Characters:
-    """Per unit: counts by class (n, 14), words, capitalised words, inner sentence ends, edges."""
-
-    counts: NDArray[np.int64]
-    words: Floats
-    capitalised: NDArray[np.int64]
-    ends: NDArray[np.int64]
-    first: NDArray[np.uint8]
-    last: NDArray[np.uint8]
-    function: Floats
-    stamps: NDArray[np.bool_]
-    addresses: NDArray[np.bool_]
-
-
-def _characters(joined: str, function: str) -> _Characters:
-    """Count characters of non-empty units, each ended by a line feed, in passes over all at once."""
-    encoded = joined.encode("utf-32-le", "surrogatepass")
-    codes = np.minimum(np.frombuffer(encoded, dtype="<u4"), 0x10000)
-    kinds = _classes()[codes]
-    breaks = np.flatnonzero(codes == ord("\n"))
-    n = len(breaks)
-    starts = np.concatenate(([0], breaks[:-1] + 1))
-    unit = np.repeat(np.arange(n), breaks - starts + 1)
-    before = np.concatenate(([SPACE], kinds[:-1]))
-    begins = (before == SPACE) & (kinds != SPACE)
-    after = np.concatenate((kinds[1:], [SPACE]))
-    wide = kinds == WIDE
-    words = _sums(begins & ~wide, unit, n).astype(np.float32)
-    spoken = np.zeros(n, dtype=np.float32)
-    if wide.any():
-        words += np.bincount(unit, _weights()[codes], n).astype(np.float32)
-        known = np.isin(codes, [ord(character) for character in function])
-        spoken = np.bincount(unit, known, n).astype(np.float32)
-    return _Characters(
-        counts=np.bincount(unit * _CLASSES + kinds, minlength=n * _CLASSES).reshape(n, _CLASSES),
-        words=words,
-        capitalised=_sums(begins & (kinds == UPPER), unit, n),
-        ends=_sums(
-            (kinds == END) & (codes != ord(".")) & wide.any() | (kinds == END) & (after == SPACE),
-            unit,
-            n,
-        ),
-        first=kinds[starts],
-        last=_last(kinds, starts, breaks),
-        function=spoken,
-        stamps=_sums(_stamps(codes, kinds), unit, n) > 0,
-        addresses=_sums(_addresses(codes), unit, n) > 0,
-    )
-
-
-def _stamps(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where a time of day (``9:41``) or a number of four digits, such as a year, begins."""
-    digit = np.pad(kinds == DIGIT, (1, 4))
-    four = digit[1:-4] & digit[2:-3] & digit[3:-2] & digit[4:-1]
-    clock = digit[1:-4] & (np.append(codes[1:], 0) == ord(":")) & digit[3:-2] & digit[4:-1]
-    return (four & ~digit[:-5] & ~digit[5:]) | clock
-
-
-def _addresses(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Where an address of the net shows: ``@`` or ``//``."""
-    slash = codes == ord("/")
-    return (codes == ord("@")) | (slash & np.append(slash[1:], False))
-
-
-def _sums(flags: NDArray[np.bool_], unit: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    return np.bincount(unit[flags], minlength=n)
-
-
-def _last(
-    kinds: NDArray[np.uint8], starts: NDArray[np.int64], breaks: NDArray[np.int64]
-) -> NDArray[np.uint8]:
-    """Class of the last character, looking behind closing quotes, brackets and note numbers."""
-    at = breaks - 1
-    last = kinds[at]
-    for _ in range(3):
-        closing = ((last == QUOTE) | (last == BRACKET)) & (at > starts)
-        at = np.where(closing, at - 1, at)
-        last = kinds[at]
-    noted = (last == DIGIT) & (at - 1 > starts)
-    behind = kinds[np.where(noted, at - 1, at)]
-    return np.where(noted & (behind == END), behind, last).astype(np.uint8)
-
-
 # --- words ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Vocabulary:
-    """Per unit: function words, share of subject words that prose elsewhere also has (or -1),
-    and what its words lean to: mean and sum of log-odds, mean of those against."""
+    """Per unit: function words, shared subject words, and what its words lean to.
+
+    ``shared`` is the share of subject words that prose elsewhere has too, -1 where there
+    are none; ``leaning`` is mean and sum of the words' log-odds, and mean of those against.
+    """
 
     function: Floats
     shared: Floats
@@ -226,7 +93,7 @@ def _vocabulary(joined: str, prose: NDArray[np.bool_], known: Words) -> _Vocabul
     breaks = ids == number["\n"]
     unit, ids = (np.cumsum(breaks) - breaks)[~breaks], ids[~breaks]
     function = known.marks(number, np.bincount(ids, minlength=len(number)))
-    long = np.array([len(token) > 2 for token in number])
+    long = np.array([len(token) >= _SUBJECT for token in number])
     spoken = prose[unit]
     body = np.bincount(ids[spoken], minlength=len(number))
     subject = (long & ~function)[ids]
@@ -260,7 +127,7 @@ def _leaning(
 def matrix(lines: Lines, known: Words) -> Floats:
     """Features of every unit of lines that belong together, shape (units, features), float32."""
     joined = "\n".join([*lines.units, ""])
-    chars = _characters(joined, known.characters)
+    chars = count_characters(joined, known.characters)
     terminal = chars.last == END
     prose = (chars.words >= _PROSE) & terminal | (chars.words >= _LONG)
     vocabulary = _vocabulary(joined, prose, known)
@@ -275,6 +142,8 @@ def matrix(lines: Lines, known: Words) -> Floats:
             chars.first == LOWER,
             spoken,
             vocabulary.leaning[0],
+            own[_CAPITALS],
+            vocabulary.shared,
         ]
     )
     columns = [
@@ -290,7 +159,7 @@ def matrix(lines: Lines, known: Words) -> Floats:
     return by_feature.T
 
 
-def _own(lines: Lines, chars: _Characters, vocabulary: _Vocabulary) -> list[Floats]:
+def _own(lines: Lines, chars: Characters, vocabulary: _Vocabulary) -> list[Floats]:
     counts, words = chars.counts.astype(np.float32), chars.words
     spread = words + 1
     length = counts.sum(axis=1)
@@ -322,7 +191,7 @@ def _own(lines: Lines, chars: _Characters, vocabulary: _Vocabulary) -> list[Floa
         np.log(lines.unit_sizes),
         chars.stamps,
         chars.addresses,
-    ]  # type: ignore[list-item]  # matrix() makes one type of them
+    ]
 
 
 def _near(columns: Sequence[NDArray[np.generic]], reach: int = 3) -> list[NDArray[np.generic]]:
@@ -338,7 +207,7 @@ def _windows(words: Floats, spoken: Floats) -> list[NDArray[np.generic]]:
     """Prose and its share among the words of the lines around, above and below."""
     n = len(words)
     sums = np.zeros((3, n + 1))
-    np.cumsum(np.stack([spoken, words, words < 4]), axis=1, out=sums[:, 1:])
+    np.cumsum(np.stack([spoken, words, words < _SHORT]), axis=1, out=sums[:, 1:])
     at = np.arange(n)
     found: list[NDArray[np.generic]] = []
     for above, below in ((5, 0), (0, 5), (2, 2), (6, 6), (15, 15), (40, 0), (0, 40)):
@@ -378,7 +247,7 @@ def _page(words: Floats, spoken: Floats) -> list[NDArray[np.generic]]:
     """The page as a whole, and where on it the line stands."""
     n = len(words)
     at = np.arange(n)
-    first, last = best_span(np.where(spoken > 0, spoken, -4 - 2 * (words < 4)))
+    first, last = best_span(np.where(spoken > 0, spoken, -4 - 2 * (words < _SHORT)))
     total, prose = words.sum(), spoken.sum()
     inside = spoken[first:last].sum() / (prose + 1)
     whole = np.ones(n)
@@ -401,9 +270,9 @@ def _page(words: Floats, spoken: Floats) -> list[NDArray[np.generic]]:
 
 
 def best_span(scores: NDArray[np.floating]) -> tuple[int, int]:
-    """First and one past the last line of the span with the greatest sum; ``(0, 0)`` if none is positive.
+    """First and one past the last line of the span with the greatest sum.
 
-    Bentley's maximum subarray, by prefix sums: linear time.
+    ``(0, 0)`` where no sum is positive.  Bentley's maximum subarray, by prefix sums: linear time.
     """
     total = np.concatenate(([0.0], np.cumsum(scores, dtype=np.float64)))
     lowest = np.minimum.accumulate(total)

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - punctuation of other scripts is meant
 """Title, date and author of a dumped page, from the lines around the start of its main text.
 
 The words of a title come back in the text below it; a date and a byline stand on short
@@ -35,6 +36,7 @@ _LABEL = re.compile(
 )
 _NAME_ENDS = re.compile(r"\s*(?:[|·•丨,;/()–—\[\]@]|\s-\s|\d).*$")
 _NO_NAMES = frozenset({"admin", "administrator", "editor", "staff", "webmaster", "guest", "root"})
+_FUNCTION = 3  # characters of a word that carries no subject, in scripts with letters
 _MOST_NAMES = 5  # words of a name
 
 
@@ -125,7 +127,9 @@ def _likeness(line: str, body: set[str]) -> float:
 def _words(line: str) -> list[str]:
     """Beginnings of the longer words, which carry the subject; pairs of ideographs."""
     found = [
-        word[:6] for word in _WORD.findall(line.casefold()) if len(word) > 3 or not word.isascii()
+        word[:6]
+        for word in _WORD.findall(line.casefold())
+        if len(word) > _FUNCTION or not word.isascii()
     ]
     if line.isascii():
         return found

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-SWITCH = (0.6, 0.6)  # costs of going into the text and out of it, chosen by cross-validation
+SWITCH = (0.3, 0.3)  # costs of going into the text and out of it, chosen by cross-validation
 _CHUNK = 2048  # units evaluated at once: bounds the memory, and keeps it in the cache
 
 

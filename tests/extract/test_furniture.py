@@ -15,9 +15,9 @@ def page(number: int) -> str:
     name = NAMES[number - 1]
     return "\n\n".join(
         [
-            f"The council of {name} Bay met on the pier and spoke about the boats for two hours.",
+            f"The council of {name} Bay met on the pier and spoke about boats for two hours.",
             PROMPT,
-            f"In the end, {name} Winter and the others agreed that the old boats should be painted by spring.",
+            f"In the end, {name} Winter and the others agreed that the boats should be painted.",
             f"{number} comments so far",
         ]
     )
@@ -53,5 +53,5 @@ def test_a_known_line_is_cut_and_the_table_becomes_part_of_the_extractor():
     table = learn(PAGES)
     with_table, without = cut(PAGES[2], table), cut(PAGES[2])
     assert PROMPT not in with_table.text
-    assert "painted by spring" in with_table.text
+    assert "should be painted" in with_table.text
     assert with_table.extractor == f"{without.extractor}+{table.version}"

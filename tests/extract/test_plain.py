@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001, E501 - other scripts, and sentences that are one line each
 from __future__ import annotations
 
 import time

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import product
+from itertools import product, pairwise
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ ODDS = st.lists(st.floats(-5, 5, width=32), min_size=1, max_size=9)
 
 
 def cost(path: tuple[bool, ...], odds: list[float], into: float, out: float) -> float:
-    changes = zip(path, path[1:], strict=False)
+    changes = pairwise(path)
     return sum(o for o, main in zip(odds, path, strict=True) if main) - sum(
         into if after else out for before, after in changes if before != after
     )

@@ -230,14 +230,12 @@ def cross_validate(known: list[Sample], folds: int) -> list[tuple[Sample, NDArra
     return found
 
 
-def report(
-    found: list[tuple[Sample, NDArray[np.float32]]], switch: tuple[float, float]
-) -> dict[str, list[float]]:
+def report(found: list[tuple[Sample, NDArray[np.float32]]]) -> dict[str, list[float]]:
     """Precision, recall and F1 by archive and kind."""
     table: dict[str, list[tuple[float, float]]] = {}
     for sample, odds in found:
         if sample.dense:
-            kept = plain_model.viterbi(odds, switch)
+            kept = plain_model.decode(odds)
             text = "\n".join(u for u, keep in zip(sample.lines.units, kept, strict=True) if keep)
             table.setdefault(f"{sample.archive}: {sample.kind}", []).append(
                 pages.score_page(text, sample.gold)
@@ -255,7 +253,7 @@ def _averages(pairs: list[tuple[float, float]]) -> list[float]:
 
 def function_words() -> tuple[dict[str, str], str]:
     """The commonest words of each language, and characters that are words in unspaced ones."""
-    import wordfreq
+    import wordfreq  # noqa: PLC0415 - slow to load
 
     words = {}
     for language in LANGUAGES:
@@ -291,9 +289,8 @@ def main() -> None:
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")  # of the dumping libraries, about broken pages
     words, characters = function_words()
-    switch = plain_model.SWITCH
     known, leaning = samples(plain_model.words_of(words, characters, {}))
-    figures = report(cross_validate(known, chosen.folds), switch) if chosen.folds else {}
+    figures = report(cross_validate(known, chosen.folds)) if chosen.folds else {}
     for name, row in figures.items():
         print(f"{name:40} P {row[0]:.4f} R {row[1]:.4f} F1 {row[2]:.4f} of {row[3]:.0f}")
     versions = {

@@ -8,7 +8,7 @@ trained (`plain_model`); nothing here knows a site or a phrase of one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,8 @@ from ingest.extract.furniture import FurnitureTable, learn
 from ingest.extract.lines import split
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from ingest.extract.lines import Lines
@@ -27,6 +29,7 @@ __all__ = ["VERSION", "Cut", "FurnitureTable", "cut", "learn"]
 
 VERSION = "plain/1"
 _NEVER = -1000.0  # log-odds of a line known to be furniture
+_BLOCK = 20_000  # units: 9 MB of features
 _HEADING = 3  # units
 _NOTE = 40  # words: a text so short is taken whole where the model keeps nothing of it
 
@@ -69,15 +72,28 @@ def cut(text: str, furniture: FurnitureTable | None = None) -> Cut:
 def _kept(lines: Lines, furniture: FurnitureTable | None) -> list[bool]:
     """For each line, whether it is main text."""
     model = plain_model.load()
-    odds = model.forest.logits(matrix(lines, model.words))
+    odds = np.concatenate([model.forest.logits(matrix(b, model.words)) for b in _blocks(lines)])
     unit_of = np.array(lines.unit_of)
     known = np.zeros(len(lines), dtype=bool)
     if furniture:
         known = np.array(furniture.known(lines.texts))
         odds = np.where(np.bincount(unit_of, ~known) > 0, odds, _NEVER)
-    path = _all_if_article(plain_model.viterbi(odds), lines)
+    path = _all_if_article(plain_model.decode(odds), lines)
     kept: list[bool] = (path[unit_of] & ~known).tolist()
     return kept
+
+
+def _blocks(lines: Lines) -> Iterator[Lines]:
+    """Units in blocks, so that a text of millions of lines takes bounded memory."""
+    for at in range(0, len(lines.units), _BLOCK):
+        some = slice(at, at + _BLOCK)
+        yield replace(
+            lines,
+            units=lines.units[some],
+            unit_gaps=lines.unit_gaps[some],
+            unit_indents=lines.unit_indents[some],
+            unit_sizes=lines.unit_sizes[some],
+        )
 
 
 def _all_if_article(path: NDArray[np.bool_], lines: Lines) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ingest.app import run
     from ingest.documents import RawDocument
     from ingest.errors import IngestError
-    from ingest.normalise.chain import Step
+    from ingest.normalise.contract import Step
     from ingest.publish.corpus import open_corpus
     from ingest.publish.record import Record
     from ingest.read.base import Reader
@@ -36,7 +36,7 @@ _HOMES = {
     "Reader": "ingest.read.base",
     "Record": "ingest.publish.record",
     "Settings": "ingest.settings",
-    "Step": "ingest.normalise.chain",
+    "Step": "ingest.normalise.contract",
     "open_corpus": "ingest.publish.corpus",
     "run": "ingest.app",
 }

@@ -144,7 +144,11 @@ def run(
     the store is locked or broken; what was committed by then stays, and the next run goes
     on from there.  A source that fails is reported, and the others go on.
     """
-    parts = sources_of(settings, inputs, name=name, only=only)
+    return run_parts(settings, sources_of(settings, inputs, name=name, only=only), options)
+
+
+def run_parts(settings: Settings, parts: Sequence[Part], options: RunOptions) -> RunReport:
+    """Pass once over sources that were made already; errors as those of `run`."""
     with _opened(settings, options) as pass_:
         return pass_.run(parts)
 

@@ -109,11 +109,9 @@ def _check_store(settings: Settings) -> Finding:
     try:
         with closing(Store(folder, write=False)) as store:
             check_version(store, settings)
-            (answer,) = store.connection.execute("PRAGMA quick_check(1)").fetchone()
+            store.check_whole()
     except IngestError as error:
         return Finding("store", str(error), error.hint, exit_code=3)
-    if answer != "ok":
-        return Finding("store", answer, "Restore a backup (`ingest restore`).", exit_code=3)
     return Finding("store", f"{folder} opens, its catalog is whole")
 
 

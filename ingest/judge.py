@@ -70,7 +70,12 @@ class Judge:
         self._neighbours.forget()
 
     def admit(self, document: Document, signature: Signature) -> Change:
-        """Take in a document: new, a new version, or one that says nothing new."""
+        """Take in a document: new, a new version, or one that says nothing new.
+
+        A document that was forgotten is left out, and says nothing new.
+        """
+        if self._documents.refused(document.id):
+            return Change("unchanged")
         old = self._documents.find(document.id)
         if old is not None and old.digest == digest(document, document.content_hash):
             return Change("unchanged")
@@ -87,6 +92,10 @@ class Judge:
         self._documents.touch([document.id], "new" if old is None else "changed")
         return Change("new" if old is None else "updated", self._decisions.kind(number))
 
+    def refuses(self, id_: str) -> bool:
+        """Whether nothing is to be kept of an identity, since it was forgotten."""
+        return self._documents.refused(id_)
+
     def withdraw(self, id_: str, reason: str) -> bool:
         """Take a document out, and decide again what was decided against it; whether it was there."""
         old = self._documents.find(id_)
@@ -97,6 +106,12 @@ class Judge:
         self._decider.settle([], orphans)
         self._documents.touch([id_], reason)
         return True
+
+    def purge(self) -> None:
+        """Take everything out of the index that is no survivor or leader any more."""
+        with self._store.transaction():
+            self._neighbours.purge(self._decisions)
+        self._neighbours.committed()
 
     def decide_again(self, numbers: Sequence[int]) -> None:
         """Decide documents that are open, in order of arrival (`ingest reindex`)."""

@@ -12,7 +12,6 @@ import numpy as np
 from ingest.dedup.decide import Overlap
 from ingest.dedup.shingles import shingles
 from ingest.dedup.story import unpack
-from ingest.documents import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +40,7 @@ class CatalogMemory:
         self.twins = decisions.twins
         self.copies = decisions.copies
         self.members = decisions.members
+        self.representatives = decisions.representatives
         self.led = decisions.led
         self.reopen = decisions.reopen
 
@@ -59,10 +59,10 @@ class CatalogMemory:
         found = self._neighbours.near(self._signature(number))
         return self._decisions.survivors(other for other in found if other != number)
 
-    def leaders(self, number: int) -> Sequence[Standing]:
-        """Other leaders that share enough rows of the story signature."""
+    def alike(self, number: int) -> Sequence[Standing]:
+        """Other representatives that share enough rows of the story signature."""
         found = self._neighbours.story(self._signature(number))
-        return self._decisions.leaders(other for other in found if other != number)
+        return self._decisions.representing(other for other in found if other != number)
 
     def overlap(self, number: int, other: int, kind: Kind) -> Overlap:
         """What the signatures of two documents share."""
@@ -93,10 +93,12 @@ class CatalogMemory:
         self._decisions.survive(standing, story_id)
         self._neighbours.add_near(standing.number, self._signature(standing.number))
 
-    def decide(self, standing: Standing, decision: Decision, story_id: str) -> None:
-        """Keep a decision; a leader is found by later documents."""
-        self._decisions.decide(standing, decision, story_id)
-        if isinstance(decision, Kept):
+    def decide(
+        self, standing: Standing, decision: Decision, story_id: str = "", *, represents: bool = False
+    ) -> None:
+        """Keep a decision; what represents a story is found by later documents."""
+        self._decisions.decide(standing, decision, story_id, represents=represents)
+        if represents:
             self._neighbours.add_story(standing.number, self._signature(standing.number))
 
     def _signature(self, number: int) -> Signature:

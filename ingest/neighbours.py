@@ -1,7 +1,7 @@
 """Candidates for the rules: both band indexes of a store, kept in step with its decisions.
 
-Survivors are in the near index, leaders in the story index.  Whoever has ceased to be
-either stays there, and is passed over when the catalog is asked how it stands.
+Survivors are in the near index, what represents stories in the story index.  Whoever has
+ceased to be either stays there, and is passed over when the catalog is asked how it stands.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from ingest.dedup.bands import Bands, keys
 from ingest.dedup.story import ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from ingest.catalog.index import Prefetched
+    from ingest.catalog.index import Found, Prefetched
+    from ingest.catalog.decisions import Decisions
     from ingest.catalog.store import Store
-    from ingest.documents import Signature
+    from ingest.documents import Signature, Standing
 
 NEWEST = 64
 """Entries that a posting list of the story index keeps, so that its cost stays flat."""
@@ -33,6 +34,7 @@ NEWEST = 64
 _REBUILT_AT_ONCE = 4096
 _SINGLE_ROWS = Bands(ROWS, 1, 0.0)
 
+Among: TypeAlias = "Callable[[Iterable[int]], list[Standing]]"
 Kind: TypeAlias = Literal["near", "story"]
 
 log = structlog.get_logger()
@@ -69,15 +71,15 @@ class Neighbours:
         """Documents that share a band of the near signature."""
         looked = self._looked
         if looked and (row := looked.rows.get(id(signature))) is not None:
-            return looked.near.candidates(row).numbers.tolist()
-        return self._near.candidates(self._near_keys([signature.near])[0]).numbers.tolist()
+            return _list(looked.near.candidates(row))
+        return _list(self._near.candidates(self._near_keys([signature.near])[0]))
 
     def story(self, signature: Signature) -> list[int]:
         """Documents that share enough rows of the story signature."""
         looked, least = self._looked, self._story_rows
         if looked and (row := looked.rows.get(id(signature))) is not None:
-            return looked.story.candidates(row, least).numbers.tolist()
-        return self._story.candidates(_story_keys([signature.story])[0], least).numbers.tolist()
+            return _list(looked.story.candidates(row, least))
+        return _list(self._story.candidates(_story_keys([signature.story])[0], least))
 
     def shared_bands(self, mine: Signature, its: Signature) -> int:
         """How many bands two near signatures share."""
@@ -89,7 +91,7 @@ class Neighbours:
         self._near.insert(self._near_keys([signature.near]), np.array([number], np.uint32))
 
     def add_story(self, number: int, signature: Signature) -> None:
-        """Let later documents find a leader."""
+        """Let later documents find what represents a story."""
         self._story.insert(_story_keys([signature.story]), np.array([number], np.uint32))
 
     def flush(self) -> None:
@@ -98,6 +100,21 @@ class Neighbours:
             if index.flush():
                 index.merge()
                 self._store.list_index_files(kind, index.runs())
+
+    def purge(self, decisions: Decisions) -> None:
+        """Write both indexes anew, without whoever has ceased to be in them."""
+        for kind, index, among in (
+            ("near", self._near, decisions.survivors),
+            ("story", self._story, decisions.representing),
+        ):
+
+            def keep(numbers: NDArray[np.uint32], among: Among = among) -> NDArray[np.bool_]:
+                stay = {standing.number for standing in among(numbers.tolist())}
+                return np.fromiter((number in stay for number in numbers.tolist()), np.bool_)
+
+            index.flush()
+            index.merge(keep, everything=True)
+            self._store.list_index_files(kind, index.runs())
 
     def committed(self) -> None:
         """Delete files that the committed list no longer names."""
@@ -134,9 +151,9 @@ class Neighbours:
         folder = self._store.folder / "index" / kind
         try:
             files = self._store.index_files(kind)
-            if not files and self._store.documents.any_decided():
-                raise IndexDamaged(f"{folder}: the index is missing")
-            return BandIndex(folder, files, width, cap)
+            if files or not self._store.documents.any_decided():
+                return BandIndex(folder, files, width, cap)
+            log.info("index is made from the catalog", index=kind)
         except IndexDamaged as damage:
             log.warning("index is made anew", index=kind, reason=str(damage))
         index = BandIndex(folder, [], width, cap)
@@ -150,13 +167,18 @@ class Neighbours:
 
     def _decided(self, kind: Kind) -> Iterator[tuple[list[int], list[Signature]]]:
         """Everything that belongs into an index, some at a time."""
-        rows = self._store.documents.signatures("survivors" if kind == "near" else "leaders")
+        rows = self._store.documents.signatures("survivors" if kind == "near" else "representing")
         while some := list(islice(rows, _REBUILT_AT_ONCE)):
             numbers, signatures = zip(*some, strict=True)
             yield list(numbers), list(signatures)
 
     def _near_keys(self, near: Sequence[NDArray[np.uint32]]) -> NDArray[np.uint64]:
         return keys(np.stack(near), self._bands)
+
+
+def _list(found: Found) -> list[int]:
+    numbers: list[int] = found.numbers.tolist()
+    return numbers
 
 
 def _story_keys(story: Sequence[NDArray[np.uint32]]) -> NDArray[np.uint64]:

@@ -222,6 +222,10 @@ def _apply_failed(job: Job, failed: Failed, tally: Tally) -> None:
 
 
 def _quarantine(job: Job, raw: RawDocument, why: Rejected, tally: Tally) -> None:
+    if job.judge.refuses(document_id(job.source, raw.source_id)):
+        tally.counts["unchanged"] += 1
+        _remember(job, raw, "rejected")
+        return
     entry = Quarantined(
         job.source, raw.source_id, why.stage, why.reason, why.detail, len(raw.content), job.now()
     )

@@ -18,7 +18,7 @@ from ingest.dedup.rarity import load
 from ingest.dedup.shingles import shingles
 from ingest.dedup.story import shared_terms, similarity, unpack
 from ingest.dedup.verify import overlap
-from ingest.errors import SettingsError
+from ingest.errors import SettingsError, UsageError
 from ingest.normalise import available_steps
 from ingest.read import registry
 
@@ -248,6 +248,20 @@ def run_line(run: Any) -> dict[str, Any]:
             for part in run.sources
         ],
     }
+
+
+def quarantined_bytes(store: Store, source_id: str, source: str = "") -> bytes:
+    """The kept bytes of a quarantined item; raises `UsageError` where there are none."""
+    for entry in store.quarantine.entries(source=source):
+        if entry.source_id == source_id:
+            item = store.quarantine.item(entry.source, source_id)
+            if item is None:
+                raise UsageError(
+                    f"{source_id}: its {entry.size:,} bytes were too many to keep",
+                    hint="See limits.raw_bytes in docs/settings.md.",
+                )
+            return item.content
+    raise UsageError(f"{source_id} is not in quarantine", hint="`ingest quarantine` lists it.")
 
 
 def sources(store: Store | None, settings: Settings) -> list[dict[str, Any]]:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from ingest.documents import Decision, Kind
 
+REPRESENTS: Final = "represents = 1"
+"""Condition of the documents that later ones are compared with for stories."""
+
 OPEN: Final = 0
 """Not decided, or to be decided again."""
 LEADER: Final = 1
@@ -62,23 +65,32 @@ class Decisions:
         """Those of the documents that are survivors among their copies."""
         return self._among(numbers, SURVIVES)
 
-    def leaders(self, numbers: Iterable[int]) -> list[Standing]:
-        """Those of the documents that lead a story."""
-        return self._among(numbers, "state = 1")
+    def representing(self, numbers: Iterable[int]) -> list[Standing]:
+        """Those of the documents that stand for a story."""
+        return self._among(numbers, REPRESENTS)
+
+    def representatives(self, story_id: str) -> list[Standing]:
+        """The documents that stand for a story, in order of arrival."""
+        return self._select(f"story_id = ? AND {REPRESENTS}", (story_id,))
 
     def copies(self, number: int) -> list[Standing]:
         """Documents dropped or linked against this one as exact or near."""
         return self._select("of_number = ? AND kind <> 'story'", (number,))
 
     def members(self, number: int) -> list[Standing]:
-        """Documents whose story was decided against this one."""
-        return self._select("of_number = ? AND kind = 'story'", (number,))
+        """The other documents of the story that this one represents; none if it does not."""
+        return self._select(
+            "story_id = (SELECT story_id FROM documents WHERE number = ?1 AND represents = 1)"
+            " AND number <> ?1 AND state IN (1, 2, 3)",
+            (number,),
+        )
 
     def kind(self, number: int) -> Kind | Literal[""]:
         """What a document was decided as; ``""`` for one that leads its story."""
-        (kind,) = self._connection.execute(
+        row = self._connection.execute(
             "SELECT kind FROM documents WHERE number = ?", (number,)
         ).fetchone()
+        kind: Kind | Literal[""] = row[0]
         return kind
 
     def led(self, story_id: str) -> bool:
@@ -93,24 +105,28 @@ class Decisions:
     def reopen(self, standing: Standing) -> None:
         """Undo what was decided; the story that the document had is remembered."""
         self._connection.execute(
-            "UPDATE documents SET state = 0, kind = '', of_number = NULL WHERE number = ?",
+            "UPDATE documents SET state = 0, kind = '', of_number = NULL, represents = 0"
+            " WHERE number = ?",
             (standing.number,),
         )
 
     def survive(self, standing: Standing, story_id: str) -> None:
         """Keep as survivor, its story still to be decided."""
         self._connection.execute(
-            "UPDATE documents SET state = 4, kind = '', of_number = NULL, story_id = ?"
-            " WHERE number = ?",
+            "UPDATE documents SET state = 4, kind = '', of_number = NULL, represents = 0,"
+            " story_id = ? WHERE number = ?",
             (story_id, standing.number),
         )
 
-    def decide(self, standing: Standing, decision: Decision, story_id: str) -> None:
+    def decide(
+        self, standing: Standing, decision: Decision, story_id: str = "", *, represents: bool = False
+    ) -> None:
         """Keep a decision, and note what it changes in the corpus."""
         state, kind, of_number, reason = _columns(decision)
         evidence = Evidence("", 0.0) if isinstance(decision, Kept) else decision.evidence
         self._connection.execute(
-            "UPDATE documents SET state = ?, kind = ?, of_number = ?, story_id = ?, rule = ?,"
+            "UPDATE documents SET state = ?, kind = ?, of_number = ?, story_id = ?,"
+            " represents = ?, rule = ?,"
             " similarity = ?, jaccard = ?, containment = ?, story_similarity = ?,"
             " estimated_jaccard = ?, shared_bands = ?, decided = ? WHERE number = ?",
             (
@@ -118,6 +134,7 @@ class Decisions:
                 kind,
                 of_number,
                 story_id,
+                represents,
                 evidence.rule,
                 evidence.similarity,
                 evidence.jaccard,

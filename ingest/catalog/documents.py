@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import zstandard
 
-from ingest.catalog.decisions import SURVIVES
+from ingest.catalog.decisions import REPRESENTS, SURVIVES
 from ingest.documents import Document, Signature, document_id
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ class Documents:
 
     def reopen_all(self) -> None:
         """Undo every decision; each document remembers the story that it had."""
-        self._connection.execute("UPDATE documents SET state = 0, kind = '', of_number = NULL")
+        self._connection.execute(
+            "UPDATE documents SET state = 0, kind = '', of_number = NULL, represents = 0"
+        )
 
     def delete(self, number: int) -> None:
         """Remove a version with its text and signatures."""
@@ -113,11 +115,11 @@ class Documents:
         ).fetchall()
         return [row[0] for row in rows]
 
-    def signatures(self, condition: Literal["survivors", "leaders"]) -> Iterator[
+    def signatures(self, condition: Literal["survivors", "representing"]) -> Iterator[
         tuple[int, Signature]
     ]:
-        """Number and signatures of every survivor, or of every leader, as they came."""
-        states = {"survivors": SURVIVES, "leaders": "state = 1"}[condition]
+        """Number and signatures of every survivor, or of what represents stories, as they came."""
+        states = {"survivors": SURVIVES, "representing": REPRESENTS}[condition]
         rows = self._connection.execute(
             "SELECT number, near, story FROM documents JOIN signatures USING (number)"
             f" WHERE {states} ORDER BY number"  # noqa: S608 - one of two above

@@ -65,7 +65,7 @@ CREATE INDEX items_by_container ON items(source, container) WHERE container <> '
 
 -- number: this version of the document, never reused, and the index's name for it.
 -- arrival: the number of its first version; survivors are ranked by it.
--- state: 0 undecided, 1 kept, 2 dropped, 3 linked.  of_number: decided against.
+-- state: see decisions.py.  of_number: decided against.  represents: stands for its story.
 CREATE TABLE documents (
     number             INTEGER PRIMARY KEY AUTOINCREMENT,
     id                 TEXT NOT NULL UNIQUE,
@@ -88,6 +88,7 @@ CREATE TABLE documents (
     kind               TEXT NOT NULL DEFAULT '',
     of_number          INTEGER,
     story_id           TEXT NOT NULL DEFAULT '',
+    represents         INTEGER NOT NULL DEFAULT 0,
     rule               TEXT NOT NULL DEFAULT '',
     similarity         REAL NOT NULL DEFAULT 0,
     jaccard            REAL NOT NULL DEFAULT 0,

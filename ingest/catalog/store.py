@@ -13,6 +13,7 @@ from ingest.catalog.items import Items
 from ingest.catalog.meta import get_meta, set_meta
 from ingest.catalog.quarantine import Quarantine
 from ingest.catalog.runs import Runs
+from ingest.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,6 +71,34 @@ class Store:
     def drop_index(self) -> None:
         """Forget the band index; it is made anew from what is decided."""
         self.connection.execute("DELETE FROM index_runs")
+
+    def refuse(self, id_: str, source: str, source_id: str, since: str) -> None:
+        """Put an identity on the refuse list, and drop what quarantine has of it."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO refused (id, since) VALUES (?, ?)", (id_, since)
+        )
+        self.quarantine.release(source, source_id)
+
+    def forget_fingerprint(self, source: str, source_id: str) -> None:
+        """Have an item, and the container it lies in, read again by the next run."""
+        self.connection.execute(
+            "UPDATE items SET fingerprint = '' WHERE source = ?1 AND source_id IN (?2,"
+            " (SELECT container FROM items WHERE source = ?1 AND source_id = ?2))",
+            (source, source_id),
+        )
+
+    def truncate_log(self) -> None:
+        """Fold the write-ahead log back and empty it, so that it holds nothing deleted."""
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def check_whole(self) -> None:
+        """Raise `StoreError` where SQLite finds the catalog damaged."""
+        path = self.folder / "catalog.db"
+        with catalog_errors(path):
+            (answer,) = self.connection.execute("PRAGMA quick_check(1)").fetchone()
+        if answer != "ok":
+            hint = "The file is damaged: restore a backup (`ingest restore`)."
+            raise StoreError(f"{path}: {answer}", hint=hint)
 
     def meta(self, key: str, default: str = "") -> str:
         """A single value that the catalog keeps by name."""

@@ -56,6 +56,11 @@ FROM documents AS d
 LEFT JOIN documents AS s ON s.number = d.of_number
 LEFT JOIN runs AS r ON r.number = d.decided
 """
+_COLUMNS = (
+    "number", "id", "source", "source_id", "title", "url", "author", "language", "created",
+    "added", "words", "extractor", "metadata", "state", "kind", "of", "of_number", "story_id",
+    "rule", "run_id",
+)  # fmt: skip
 _FIGURES = (
     "similarity", "jaccard", "containment", "story_similarity", "estimated_jaccard", "shared_bands",
 )  # fmt: skip
@@ -149,15 +154,7 @@ class Views:
 
 def _view(row: tuple[Any, ...]) -> View:
     known, figures = row[:20], row[20:]
-    return View(
-        *known[:12],
-        metadata=json.loads(known[12]),
-        state=_STATES[known[13]],
-        kind=known[14],
-        of=known[15],
-        of_number=known[16],
-        story_id=known[17],
-        rule=known[18],
-        run_id=known[19],
-        figures=dict(zip(_FIGURES, figures, strict=True)),
-    )
+    values = dict(zip(_COLUMNS, known, strict=True))
+    values["metadata"] = json.loads(values["metadata"])
+    values["state"] = _STATES[values["state"]]
+    return View(**values, figures=dict(zip(_FIGURES, figures, strict=True)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingest import checks
+from ingest import checks, upkeep
+from ingest.app import RunOptions
 from ingest.cli import printing
 from ingest.cli.looking import print_json
 
@@ -23,6 +24,15 @@ def check(settings: Settings, *, as_json: bool) -> int:
 def verify(settings: Settings, *, as_json: bool) -> int:
     """`ingest corpus verify`: the published corpus; the exit code."""
     return _report(checks.verify_corpus(settings), as_json=as_json)
+
+
+def mend(settings: Settings, wait: float, *, as_json: bool) -> None:
+    """`ingest corpus verify --repair`: put right what can be, and say what was done."""
+    for said in upkeep.mend(settings, RunOptions(wait=wait)):
+        if as_json:
+            print_json({"mended": said})
+        else:
+            printing.line(f"mended: {said}")
 
 
 def _report(findings: Sequence[Finding], *, as_json: bool) -> int:

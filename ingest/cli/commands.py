@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from ingest.cli.options import Config, Document, Json, LogFormat, StoreDir, load_settings
+from ingest.cli import corpus, upkeep
+from ingest.cli.options import Config, Document, Json, LogFormat, StoreDir, Wait, load_settings
 
 app = typer.Typer(
     name="ingest",
@@ -19,8 +19,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-corpus = typer.Typer(help="Look after the published corpus.", no_args_is_help=True)
-app.add_typer(corpus, name="corpus")
 
 
 @app.command(
@@ -49,7 +47,7 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=0, help="Worker processes [default: one per core].")
     ] = None,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another writer.")] = 0.0,
+    wait: Wait = 0.0,
     json: Json = False,
     log_format: LogFormat = "human",
 ) -> None:
@@ -179,7 +177,7 @@ def schema(
 def reindex(
     config: Config = None,
     store: StoreDir = None,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another writer.")] = 0.0,
+    wait: Wait = 0.0,
     json: Json = False,
     log_format: LogFormat = "human",
 ) -> None:
@@ -209,12 +207,14 @@ def daemon(
     raise typer.Exit(serve(lambda: load_settings(config, store, file_needed=True, **overrides)))
 
 
-@corpus.command()
-def verify(config: Config = None, store: StoreDir = None, json: Json = False) -> None:
-    """Check hashes, row counts, schema, ids and links of the corpus; exit 3 where it is damaged."""
-    from ingest.cli import checking  # noqa: PLC0415 - heavy
-
-    raise typer.Exit(checking.verify(load_settings(config, store), as_json=json))
-
-
-__all__ = ["Path", "app"]
+app.command()(corpus.export)
+app.add_typer(corpus.app, name="corpus")
+for command in (
+    upkeep.forget,
+    upkeep.retry,
+    upkeep.quarantine,
+    upkeep.backup,
+    upkeep.restore,
+    upkeep.init,
+):
+    app.command()(command)

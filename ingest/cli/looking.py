@@ -126,6 +126,38 @@ def sources(settings: Settings, *, as_json: bool) -> None:
     printing.table(lines, columns)
 
 
+def quarantine(settings: Settings, source: str, reason: str, *, as_json: bool) -> None:
+    """`ingest quarantine`: every item that could not be processed, and why."""
+    with reports.opened(settings) as store:
+        entries = [
+            {
+                "source": entry.source,
+                "source_id": entry.source_id,
+                "stage": entry.stage,
+                "reason": entry.reason,
+                "detail": entry.detail,
+                "bytes": entry.size,
+                "seen": entry.seen,
+            }
+            for entry in store.quarantine.entries(source=source, reason=reason)
+        ]
+    if as_json:
+        for entry in entries:
+            print_json(entry)
+    elif entries:
+        printing.table(entries, ("source", "source_id", "stage", "reason", "bytes", "detail"))
+    else:
+        printing.line("nothing in quarantine")
+
+
+def raw_bytes(settings: Settings, source_id: str, source: str) -> None:
+    """`ingest quarantine SOURCE_ID`: the kept bytes of an item, as they were read."""
+    with reports.opened(settings) as store:
+        raw = reports.quarantined_bytes(store, source_id, source)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(raw)
+
+
 def available(*, as_json: bool) -> None:
     """`ingest sources --available`: what is installed, with every setting."""
     lines = reports.available()

@@ -18,6 +18,9 @@ StoreDir = Annotated[
     Path | None,
     typer.Option("--store", metavar="DIR", help="Folder of the state and the corpus."),
 ]
+Wait = Annotated[
+    float, typer.Option("--wait", metavar="S", min=0, help="Seconds to wait for another writer.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 LogFormat = Annotated[
     Literal["human", "json"],

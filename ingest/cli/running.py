@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import orjson
 
-from ingest import app, reports
+from ingest import app, reports, upkeep
 from ingest.cli import logs, printing
 from ingest.cli.stopping import stop_on_signals
 
@@ -76,6 +76,30 @@ def reindex_command(
         sys.stdout.write(orjson.dumps(report.as_json()).decode() + "\n")
     else:
         _print_report(settings, report, dry_run=False)
+    return 0
+
+
+def retry_command(
+    settings: Settings,
+    chosen: tuple[str, str],
+    *,
+    wait: float,
+    as_json: bool,
+    log_format: Literal["human", "json"],
+) -> int:
+    """`ingest retry`; ``chosen`` is source and reason, ``""`` for all; the exit code."""
+    logs.configure(log_format)
+    source, reason = chosen
+    with stop_on_signals() as stop, _progress_bar(enabled=not as_json) as progress:
+        options = replace(_fixed(), wait=wait, progress=progress, cancelled=stop)
+        report, later = upkeep.retry(settings, source=source, reason=reason, options=options)
+    if as_json:
+        value = {**report.as_json(), "read_again_by_the_next_run": later}
+        sys.stdout.write(orjson.dumps(value).decode() + "\n")
+        return 0
+    printing.run_report(report, settings.store, dry_run=False)
+    if later:
+        printing.line(f"{printing.plural(later, 'item')} will be read again by the next run")
     return 0
 
 

@@ -43,14 +43,13 @@ _CACHE_ERRORS = (OSError, EOFError, pickle.PickleError, ValueError, IndexError, 
 class Compiled:
     """Signs by the kernel; made once a process (`load`)."""
 
-    near_kernel: Callable[..., NDArray[np.uint32]]
     sign_kernel: Callable[..., tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint8]]]
     alphabet: kernel.Alphabet
     folder: str
 
     def near(self, text: str, rows: int, seed: int) -> NDArray[np.uint32]:
         """Near signature, shape (rows,)."""
-        return self.near_kernel(*_utf8(text), self.alphabet, permutations(rows, seed))
+        return _near_kernel(self.folder)(*_utf8(text), self.alphabet, permutations(rows, seed))
 
     def sign(self, document: Signable, rows: int, seed: int) -> Signature:
         """Both signatures and the term vector, in one go."""
@@ -69,17 +68,29 @@ class Compiled:
 
 @cache
 def load(folder: str) -> Compiled:
-    """Compile the kernel, or read it from ``folder`` (0.3 s instead of 15).
+    """Compile the kernel, or read it from ``folder`` (0.3 s instead of 10).
 
     ``NUMBA_CACHE_DIR`` goes before ``folder``; with neither, or where what was chosen cannot
     be written or read, it is compiled for this process alone.
     """
     alphabet, few = _alphabet(), permutations(1, 1)
-    text, table = _utf8("a"), _of(Rarity("", np.zeros(1, np.uint64), np.zeros(1, np.float32)))
-    near = _ready(kernel.near, folder, (*text, alphabet, few))
-    whole = (*text, 1)
+    table = _of(Rarity("", np.zeros(1, np.uint64), np.zeros(1, np.float32)), folder)
+    whole = (*_utf8("a"), 1)
     sign = _ready(kernel_terms.sign, folder, (whole, whole, 1, alphabet, table, (few, few)))
-    return Compiled(near, sign, alphabet, folder)
+    return Compiled(sign, alphabet, folder)
+
+
+@cache
+def _near_kernel(folder: str) -> Callable[..., NDArray[np.uint32]]:
+    """The kernel of near signatures alone: not compiled where both are wanted, as they mostly are."""
+    return _ready(kernel.near, folder, (*_utf8("a"), _alphabet(), permutations(1, 1)))
+
+
+@cache
+def _fill_kernel(folder: str) -> Callable[..., None]:
+    """What makes a rarity table's directory."""
+    example = (np.zeros(4, np.uint64), np.zeros(1, np.uint64), np.zeros(1, np.float32))
+    return _ready(kernel_terms.fill, folder, example)
 
 
 def _first_line(text: str, title: str) -> int:
@@ -94,13 +105,13 @@ def _first_line(text: str, title: str) -> int:
 @lru_cache(maxsize=4)
 def _table(language: str, folder: str) -> kernel_terms.Table:
     """Rarity table of a language with its directory, kept as long as `rarity.load` keeps it."""
-    return _of(load_rarity(language, Path(folder) if folder else None))
+    return _of(load_rarity(language, Path(folder) if folder else None), folder)
 
 
-def _of(rarity: Rarity) -> kernel_terms.Table:
+def _of(rarity: Rarity, folder: str) -> kernel_terms.Table:
     entries = rarity.hashes.size
     slots = np.zeros(1 << (entries + entries // 4).bit_length(), dtype=np.uint64)
-    kernel_terms.fill(slots, np.ascontiguousarray(rarity.hashes), rarity.rarity)
+    _fill_kernel(folder)(slots, np.ascontiguousarray(rarity.hashes), rarity.rarity)
     return slots, float(rarity.per_character), rarity.run, int(entries > 0)
 
 

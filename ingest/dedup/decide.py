@@ -8,11 +8,13 @@ the lexicographically first maximal independent set of the graph of matches: the
 set whatever the order of arrival, as far as the ranks are the same.  A document is
 only ever compared with survivors, so no chain of small steps merges strangers.
 
-*Stories*.  A survivor joins the story of the most similar leader, if it is similar
-enough; else it leads a story of its own.  Members never lead, which stops drift.
+*Stories*.  The first few documents of a story stand for it for good.  A survivor joins
+the story whose representatives it is most similar to on average, if that suffices; else
+it begins a story of its own.  Later members never represent it, which stops drift.
 
 When a survivor goes, changes or is displaced by a better one, everything decided
-against it is decided again: copies by rank, then members of stories by arrival.
+against it is decided again: its copies by rank; then, where it represented a story, the
+other documents of that, by arrival.
 
 This module holds the rules only.  What is known of documents comes through `Memory`,
 which the catalog implements; every change of mind is told to it at once.
@@ -25,7 +27,14 @@ import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from ingest.dedup.story import StoryRule, similarity
+from ingest.dedup.story import (
+    Compared,
+    StoryRule,
+    choose_story,
+    promising,
+    similarities,
+    similarity,
+)
 from ingest.dedup.verify import containment, jaccard
 from ingest.documents import Dropped, Evidence, Kept, Linked
 
@@ -35,7 +44,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ingest.dedup.story import TermVector
+    from ingest.dedup.story import Choice, TermVector
     from ingest.documents import Decision, Kind, Standing
 
 Policy: TypeAlias = Literal["drop", "link", "ignore"]
@@ -90,8 +99,12 @@ class Memory(Protocol):
         """Other survivors that share a band of the near signature."""
         ...
 
-    def leaders(self, number: int) -> Sequence[Standing]:
-        """Other leaders that share enough rows of the story signature."""
+    def alike(self, number: int) -> Sequence[Standing]:
+        """Other representatives that share enough rows of the story signature."""
+        ...
+
+    def representatives(self, story_id: str) -> Sequence[Standing]:
+        """The documents that stand for a story, in order of arrival."""
         ...
 
     def copies(self, number: int) -> Sequence[Standing]:
@@ -99,7 +112,7 @@ class Memory(Protocol):
         ...
 
     def members(self, number: int) -> Sequence[Standing]:
-        """Documents whose story was decided against this one."""
+        """The other documents of the story that this one represents; none if it does not."""
         ...
 
     def overlap(self, number: int, other: int, kind: Kind) -> Overlap:
@@ -126,8 +139,13 @@ class Memory(Protocol):
         """Keep as survivor, its story still to be decided; ``story_id`` is the one it had."""
         ...
 
-    def decide(self, standing: Standing, decision: Decision, story_id: str) -> None:
-        """Keep a decision; ``story_id`` is ``""`` for a copy, which has its survivor's."""
+    def decide(
+        self, standing: Standing, decision: Decision, story_id: str = "", *, represents: bool = False
+    ) -> None:
+        """Keep a decision; ``story_id`` is ``""`` for a copy, which has its survivor's.
+
+        ``represents``: whether the document is one of those that stand for its story.
+        """
         ...
 
 
@@ -191,7 +209,7 @@ class Decider:
             survivor, kind, evidence = min(better, key=self._preference)
             policy = self._rules.exact if kind == "exact" else self._rules.near
             verdict = Dropped if policy == "drop" else Linked
-            self._memory.decide(standing, verdict(kind, survivor.number, evidence), "")
+            self._memory.decide(standing, verdict(kind, survivor.number, evidence))
             return ()
         opened: list[Standing] = []
         story_id = standing.story_id
@@ -241,28 +259,51 @@ class Decider:
     # --- stories ----------------------------------------------------------------------
 
     def _decide_story(self, standing: Standing) -> None:
-        """Link one survivor to the most similar leader, or let it lead."""
-        best = self._best_leader(standing) if self._rules.story != "ignore" else None
-        if best is None:
-            self._memory.decide(standing, Kept(), self._own_story(standing))
+        """Link one survivor to the story that it belongs to, or let it begin one."""
+        memory, rules = self._memory, self._rules
+        choice = self._choose_story(standing) if rules.story != "ignore" else None
+        if choice is None:
+            memory.decide(standing, Kept(), self._own_story(standing), represents=True)
             return
-        evidence = self._measure(standing, best, "story")
-        verdict = Dropped if self._rules.story == "drop" else Linked
-        self._memory.decide(standing, verdict("story", best.number, evidence), best.story_id)
+        evidence = self._measure(standing, memory.standing(choice.of), "story", choice.mean)
+        verdict = Dropped if rules.story == "drop" else Linked
+        represents = len(memory.representatives(choice.story)) < rules.stories.representatives
+        decision = verdict("story", choice.of, evidence)
+        memory.decide(standing, decision, choice.story, represents=represents)
 
-    def _best_leader(self, standing: Standing) -> Standing | None:
-        """The most similar leader within the rule, the earliest of equals."""
-        rule = self._rules.stories
-        mine = self._memory.terms(standing.number)
-        scored = [
-            (-similarity(mine, self._memory.terms(leader.number)), leader.arrival, leader)
-            for leader in self._memory.leaders(standing.number)
-            if rule.in_window(standing.created, leader.created)
+    def _choose_story(self, standing: Standing) -> Choice | None:
+        """The story whose representatives are most similar on average, within the rule.
+
+        First those that share rows are compared, then all of the stories that can reach the
+        threshold.
+        """
+        rule, memory = self._rules.stories, self._memory
+        first = self._compared(standing, memory.alike(standing.number))
+        stories = promising(first, rule)
+        return choose_story(
+            (
+                compared
+                for story in stories
+                for compared in self._compared(standing, memory.representatives(story))
+            ),
+            rule,
+        )
+
+    def _compared(self, standing: Standing, others: Sequence[Standing]) -> list[Compared]:
+        """How similar a document is to others whose dates let them be of one story."""
+        rule, memory = self._rules.stories, self._memory
+        near = [
+            other
+            for other in others
+            if other.number != standing.number and rule.in_window(standing.created, other.created)
         ]
-        if not scored:
-            return None
-        score, _, leader = min(scored, key=lambda entry: entry[:2])
-        return leader if -score >= rule.threshold else None
+        figures = similarities(
+            memory.terms(standing.number), [memory.terms(other.number) for other in near]
+        )
+        return [
+            Compared(other.story_id, other.number, float(figure))
+            for other, figure in zip(near, figures, strict=True)
+        ]
 
     def _own_story(self, standing: Standing) -> str:
         """The story that a leader bears: the one it had, if nobody leads that; else a new one."""
@@ -281,14 +322,19 @@ class Decider:
 
     # --- evidence ---------------------------------------------------------------------
 
-    def _measure(self, standing: Standing, other: Standing, kind: Kind) -> Evidence:
-        """Everything that is kept about a pair; exact figures, not estimates."""
+    def _measure(
+        self, standing: Standing, other: Standing, kind: Kind, mean: float = 0.0
+    ) -> Evidence:
+        """Everything that is kept about a pair; exact figures, not estimates.
+
+        ``mean``: what decided about a story, the similarity to all its representatives.
+        """
         memory = self._memory
         mine, its = memory.shingles(standing.number), memory.shingles(other.number)
         overlap = memory.overlap(standing.number, other.number, kind)
         shared, contained = jaccard(mine, its), containment(mine, its)
         story = similarity(memory.terms(standing.number), memory.terms(other.number))
-        rule, figure = self._rule(kind, shared, contained, story)
+        rule, figure = self._rule(kind, shared, contained, mean)
         return Evidence(
             rule=rule,
             similarity=figure,
@@ -299,13 +345,13 @@ class Decider:
             shared_bands=overlap.shared,
         )
 
-    def _rule(self, kind: Kind, shared: float, contained: float, story: float) -> tuple[str, float]:
+    def _rule(self, kind: Kind, shared: float, contained: float, mean: float) -> tuple[str, float]:
         """Name of the rule that decided, with its threshold, and the figure it looked at."""
         rules = self._rules
         if kind == "exact":
             return "exact:same-text", 1.0
         if kind == "story":
-            return f"story:similarity>={rules.stories.threshold:g}", story
+            return f"story:mean>={rules.stories.threshold:g}", mean
         if shared >= rules.near_threshold:
             return f"near:jaccard>={rules.near_threshold:g}", shared
         return f"near:containment>={rules.near_containment:g}", contained

@@ -74,7 +74,7 @@ class Record(_Line):
     story_id: str = Field(pattern=_ID)
     """Identity of the story; documents that tell the same event share it."""
     story_similarity: float = Field(ge=0.0, le=1.0)
-    """Similarity to the document that leads the story; 1.0 for the leader."""
+    """The figure that let it join the story; 1.0 for a story's first."""
     extractor: str
     """The way that found the text, with its version."""
     run_id: str

@@ -25,6 +25,7 @@ class Known:
     state: str = "open"
     decision: Decision | None = None
     story_id: str = ""
+    represents: bool = False
 
 
 @dataclass
@@ -52,14 +53,20 @@ class FakeMemory:
     def near(self, number: int) -> list[Standing]:
         return self._others(number, survives)
 
-    def leaders(self, number: int) -> list[Standing]:
-        return self._others(number, lambda k: k.state == "leader")
+    def alike(self, number: int) -> list[Standing]:
+        return self._others(number, lambda k: k.represents)
+
+    def representatives(self, story_id: str) -> list[Standing]:
+        return self._others(0, lambda k: k.represents and k.story_id == story_id)
 
     def copies(self, number: int) -> list[Standing]:
-        return self._others(number, lambda k: against(k, number, copies=True))
+        return self._others(number, lambda k: copies(k, number))
 
     def members(self, number: int) -> list[Standing]:
-        return self._others(number, lambda k: against(k, number, copies=False))
+        mine = self.known[number]
+        if not mine.represents:
+            return []
+        return self._others(number, lambda k: k.story_id == mine.story_id and k.decision is not None)
 
     def overlap(self, number: int, other: int, kind: Kind) -> Overlap:
         return Overlap(1, 0.5)
@@ -76,14 +83,18 @@ class FakeMemory:
 
     def reopen(self, standing: Standing) -> None:
         one = self.known[standing.number]
-        one.state, one.decision = "open", None
+        one.state, one.decision, one.represents = "open", None, False
 
     def survive(self, standing: Standing, story_id: str) -> None:
         one = self.known[standing.number]
         one.state, one.decision, one.story_id = "survivor", None, story_id
+        one.represents = False
 
-    def decide(self, standing: Standing, decision: Decision, story_id: str) -> None:
+    def decide(
+        self, standing: Standing, decision: Decision, story_id: str = "", *, represents: bool = False
+    ) -> None:
         one = self.known[standing.number]
+        one.represents = represents
         one.decision, one.story_id = decision, story_id
         one.state = "leader" if isinstance(decision, Kept) else "decided"
 
@@ -94,8 +105,7 @@ def survives(one: Known) -> bool:
     return one.state in ("leader", "survivor") or member
 
 
-def against(one: Known, number: int, *, copies: bool) -> bool:
+def copies(one: Known, number: int) -> bool:
     decision = one.decision
-    if not isinstance(decision, Dropped | Linked) or decision.of != number:
-        return False
-    return (decision.kind != "story") == copies
+    against = isinstance(decision, Dropped | Linked) and decision.of == number
+    return against and decision.kind != "story"

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.dedup.decide import Decider, Rules
+from ingest.dedup.story import StoryRule
 from ingest.documents import Dropped, Kept, Linked, Standing
 
 _spec = importlib.util.spec_from_file_location(
@@ -52,7 +53,9 @@ class World:
             story_id=more.get("story_id", ""),
             leads=False,
         )
-        wanted = frozenset(terms if terms is not None else {1000 + self.counter})
+        subjects = terms if terms is not None else {1000 + self.counter}
+        # 30 terms a subject: one term alone can never tell a story.
+        wanted = frozenset(subject * 30 + term for subject in subjects for term in range(30))
         self.memory.add(standing, frozenset(shingles), wanted)
         orphans = more.get("orphans")
         if orphans is None:
@@ -72,7 +75,7 @@ class World:
         del self.memory.known[number]
         return self.arrive(
             shingles,
-            set(old.terms) if terms is None else terms,
+            {term // 30 for term in old.terms} if terms is None else terms,
             old.standing.priority,
             arrival=old.standing.arrival,
             story_id=old.story_id,
@@ -117,7 +120,8 @@ operations = st.lists(
 def test_survivors_are_the_first_independent_set_by_rank(
     survivor: Any, steps: list[tuple[str, set[int], set[int], int]], threshold: float
 ) -> None:
-    world = World(Rules(survivor=survivor, near_threshold=threshold))
+    stories = StoryRule(representatives=2)
+    world = World(Rules(survivor=survivor, near_threshold=threshold, stories=stories))
     for operation, shingles, words, choice in steps:
         there = sorted(world.memory.known)
         if operation == "arrive":
@@ -140,8 +144,13 @@ def check_consistent(world: World) -> None:
             continue
         of = world.memory.known[decision.of]
         if decision.kind == "story":
-            assert isinstance(of.decision, Kept), "members are never leaders"
+            assert of.represents, "a story is decided against what stands for it"
             assert known.story_id == of.story_id
+            leaders = [
+                k for k in world.memory.known.values()
+                if k.story_id == known.story_id and isinstance(k.decision, Kept)
+            ]  # fmt: skip
+            assert len(leaders) == 1
         else:
             assert fake_memory.survives(of), "copies stand against survivors only"
             assert jaccard(known.shingles, of.shingles) >= world.rules.near_threshold
@@ -279,3 +288,24 @@ def test_a_document_that_lost_its_story_begins_one_of_another_name() -> None:
     stories = [world.memory.known[number].story_id for number in (long, edited)]
     assert stories[0] == f"{short:032x}"
     assert stories[1] not in {"", stories[0]}
+
+
+def test_only_the_first_documents_represent_a_story() -> None:
+    world = World(Rules(stories=StoryRule(representatives=2)))
+    numbers = [world.arrive({number}, {1}) for number in range(5)]
+    known = [world.memory.known[number] for number in numbers]
+    assert [one.represents for one in known] == [True, True, False, False, False]
+    assert len({one.story_id for one in known}) == 1
+    assert {one.decision.of for one in known[1:]} <= set(numbers[:2])
+    world.depart(numbers[1])
+    left = [world.memory.known[number] for number in numbers if number != numbers[1]]
+    assert [one.represents for one in left] == [True, True, False, False]
+
+
+def test_a_story_takes_in_what_is_like_all_of_it_and_not_like_one() -> None:
+    """Like the second document, but not like the first: the mean decides."""
+    world = World(Rules())
+    world.arrive({1}, {1, 2})
+    world.arrive({2}, {2, 3, 4})
+    drifting = world.arrive({3}, {4, 5, 6, 7, 8})
+    assert isinstance(world.decision(drifting), Kept)

@@ -1,0 +1,150 @@
+"""The commands of the published corpus: `ingest corpus …` and `ingest export`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ingest.cli.options import Config, Json, StoreDir, Wait, load_settings
+
+if TYPE_CHECKING:
+    from ingest.publish.export import Splits
+
+app = typer.Typer(help="Look after the published corpus.", no_args_is_help=True)
+
+
+@app.command()
+def verify(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend what can be derived, then look again.")
+    ] = False,
+    config: Config = None,
+    store: StoreDir = None,
+    wait: Wait = 0.0,
+    json: Json = False,
+) -> None:
+    """Check every hash, count, line, id, link and change; exit 3 where the corpus is damaged."""
+    from ingest.cli import checking  # noqa: PLC0415 - heavy
+
+    settings = load_settings(config, store)
+    if repair:
+        checking.mend(settings, wait, as_json=json)
+    raise typer.Exit(checking.verify(settings, as_json=json))
+
+
+@app.command(epilog="Example:  ingest corpus since 41 | jq -r 'select(.op == \"remove\").id'")
+def since(
+    sequence: Annotated[int, typer.Argument(metavar="N", min=0, help="The last number seen.")],
+    config: Config = None,
+    store: StoreDir = None,
+) -> None:
+    """Print every change after sequence number N, one JSON object a line."""
+    from ingest.cli.looking import print_json  # noqa: PLC0415 - heavy
+    from ingest.publish.corpus import open_corpus  # noqa: PLC0415 - heavy
+
+    with open_corpus(load_settings(config, store).store) as opened:
+        for change in opened.changes(sequence):
+            print_json(change._asdict())
+
+
+@app.command()
+def compact(
+    config: Config = None, store: StoreDir = None, wait: Wait = 0.0, json: Json = False
+) -> None:
+    """Merge the shards as far as they fit together; documents and revisions stay the same."""
+    from ingest import upkeep  # noqa: PLC0415 - heavy
+    from ingest.app import RunOptions  # noqa: PLC0415 - heavy
+    from ingest.cli import printing  # noqa: PLC0415 - heavy
+    from ingest.cli.looking import print_json  # noqa: PLC0415 - heavy
+
+    done = upkeep.compact(load_settings(config, store), RunOptions(wait=wait))
+    if json:
+        print_json({"published": done is not None, "seq": done.sequence if done else None})
+    else:
+        said = f"published as sequence {done.sequence}" if done else "nothing to merge"
+        printing.line(said)
+
+
+@app.command()
+def stats(config: Config = None, store: StoreDir = None, json: Json = False) -> None:
+    """Count the corpus by source, language, year and kind of link."""
+    from ingest.cli import printing  # noqa: PLC0415 - heavy
+    from ingest.cli.looking import print_json  # noqa: PLC0415 - heavy
+    from ingest.publish.corpus import open_corpus  # noqa: PLC0415 - heavy
+    from ingest.publish.stats import stats as count  # noqa: PLC0415 - heavy
+
+    with open_corpus(load_settings(config, store).store) as opened:
+        counted = dataclasses.asdict(count(opened))
+    counted["generations"] = list(counted["generations"])
+    if json:
+        print_json(counted)
+    else:
+        printing.record(counted)
+
+
+def export(
+    target: Annotated[
+        Path, typer.Argument(metavar="OUT", help="File to write; a folder with --splits.")
+    ],
+    form: Annotated[
+        Literal["jsonl", "parquet"], typer.Option("--format", help="Form of the output.")
+    ] = "jsonl",
+    canonical: Annotated[
+        bool, typer.Option("--canonical", help="Sorted by id, without run_id and added.")
+    ] = False,
+    source: Annotated[list[str] | None, typer.Option(help="Only this source; repeatable.")] = None,
+    language: Annotated[
+        list[str] | None, typer.Option(help="Only this language; repeatable.")
+    ] = None,
+    since_date: Annotated[
+        str, typer.Option("--from", metavar="DATE", help="Created on this day or later.")
+    ] = "",
+    until_date: Annotated[
+        str, typer.Option("--to", metavar="DATE", help="Created before this day.")
+    ] = "",
+    one_per_story: Annotated[
+        bool, typer.Option("--one-per-story", help="Only the first document of each story.")
+    ] = False,
+    splits: Annotated[
+        str, typer.Option(metavar="T,V,T", help="Shares of train, valid, test: 0.9,0.05,0.05.")
+    ] = "",
+    config: Config = None,
+    store: StoreDir = None,
+    json: Json = False,
+) -> None:
+    """Write the corpus, or a part of it, to files elsewhere."""
+    from ingest.cli import printing  # noqa: PLC0415 - heavy
+    from ingest.cli.looking import print_json  # noqa: PLC0415 - heavy
+    from ingest.publish import export as module  # noqa: PLC0415 - heavy
+    from ingest.publish.corpus import open_corpus  # noqa: PLC0415 - heavy
+
+    filters = module.Filters(
+        frozenset(source or ()), frozenset(language or ()), since_date, until_date, one_per_story
+    )
+    options = module.ExportOptions(form, canonical, filters, _shares(splits))
+    with open_corpus(load_settings(config, store).store) as opened:
+        done = module.export(opened, target, options)
+    if json:
+        print_json({"documents": done.documents, "files": dict(done.files)})
+        return
+    for path, count in done.files.items():
+        printing.line(f"{printing.plural(count, 'document')}  {path}")
+
+
+def _shares(text: str) -> Splits | None:
+    """``0.9,0.05,0.05`` as shares; None for an empty text."""
+    from ingest.errors import UsageError  # noqa: PLC0415 - heavy
+    from ingest.publish.export import Splits  # noqa: PLC0415 - heavy
+
+    if not text:
+        return None
+    try:
+        train, valid, test = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--splits takes three shares, such as 0.9,0.05,0.05; not {text!r}") from (
+            None
+        )
+    return Splits(train, valid, test)

@@ -1,0 +1,133 @@
+"""The commands that repair and remove: forget, retry, quarantine, backup, restore, init."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ingest.cli.options import Config, Json, LogFormat, StoreDir, Wait, load_settings
+
+if TYPE_CHECKING:
+    from ingest.settings import Settings
+
+
+def _ready(config: Path | None, store: Path | None) -> Settings:
+    """The settings, with the log on stderr: these commands say what they do on stdout."""
+    from ingest.cli import logs  # noqa: PLC0415 - heavy
+
+    logs.configure("human", logging.WARNING)
+    return load_settings(config, store)
+
+
+def forget(
+    names: Annotated[
+        list[str], typer.Argument(metavar="ID…", help="Ids, their first digits, or source_ids.")
+    ],
+    copies: Annotated[
+        bool, typer.Option("--copies", help="Their exact and near copies too.")
+    ] = False,
+    config: Config = None,
+    store: StoreDir = None,
+    wait: Wait = 0.0,
+    json: Json = False,
+) -> None:
+    """Remove documents for good: text, signatures, links, shards; no run brings them back."""
+    from ingest import upkeep  # noqa: PLC0415 - heavy
+    from ingest.app import RunOptions  # noqa: PLC0415 - heavy
+    from ingest.cli import printing  # noqa: PLC0415 - heavy
+    from ingest.cli.looking import print_json  # noqa: PLC0415 - heavy
+
+    settings = _ready(config, store)
+    done = upkeep.forget(settings, names, copies=copies, options=RunOptions(wait=wait))
+    if json:
+        print_json(upkeep.as_json(done))
+        return
+    for id_ in done.forgotten:
+        printing.line(f"forgotten  {id_}")
+    for id_ in done.copies:
+        printing.line(f"copy left  {id_}")
+    if done.copies:
+        printing.line("These hold the same text, or nearly; --copies forgets them too.")
+
+
+def retry(
+    source: Annotated[str, typer.Option(help="Only items of this source.")] = "",
+    reason: Annotated[str, typer.Option(help="Only items quarantined for this reason.")] = "",
+    config: Config = None,
+    store: StoreDir = None,
+    wait: Wait = 0.0,
+    json: Json = False,
+    log_format: LogFormat = "human",
+) -> None:
+    """Try quarantined items again, all or by source and reason."""
+    from ingest.cli.running import retry_command  # noqa: PLC0415 - heavy
+
+    settings = load_settings(config, store)
+    raise typer.Exit(
+        retry_command(settings, (source, reason), wait=wait, as_json=json, log_format=log_format)
+    )
+
+
+def quarantine(
+    name: Annotated[
+        str, typer.Argument(metavar="[SOURCE_ID]", help="Print the kept bytes of this item.")
+    ] = "",
+    source: Annotated[str, typer.Option(help="Only items of this source.")] = "",
+    reason: Annotated[str, typer.Option(help="Only items quarantined for this reason.")] = "",
+    config: Config = None,
+    store: StoreDir = None,
+    json: Json = False,
+) -> None:
+    """List the items that could not be processed, and why."""
+    from ingest.cli import looking  # noqa: PLC0415 - heavy
+
+    settings = load_settings(config, store)
+    if name:
+        looking.raw_bytes(settings, name, source)
+    else:
+        looking.quarantine(settings, source, reason, as_json=json)
+
+
+def backup(
+    target: Annotated[Path, typer.Argument(metavar="TO", help="New folder for the copy.")],
+    config: Config = None,
+    store: StoreDir = None,
+    wait: Wait = 60.0,
+) -> None:
+    """Copy catalog and corpus to a new folder; consistent, also while the daemon runs."""
+    from ingest import upkeep  # noqa: PLC0415 - heavy
+    from ingest.app import RunOptions  # noqa: PLC0415 - heavy
+    from ingest.cli import printing  # noqa: PLC0415 - heavy
+
+    made = upkeep.backup(_ready(config, store), target, RunOptions(wait=wait))
+    printing.line(f"backed up to {made}")
+
+
+def restore(
+    origin: Annotated[Path, typer.Argument(metavar="FROM", help="Folder that `backup` made.")],
+    config: Config = None,
+    store: StoreDir = None,
+    wait: Wait = 0.0,
+) -> None:
+    """Put a backup in the store's place; what was there is moved aside, not deleted."""
+    from ingest import upkeep  # noqa: PLC0415 - heavy
+    from ingest.app import RunOptions  # noqa: PLC0415 - heavy
+    from ingest.cli import printing  # noqa: PLC0415 - heavy
+
+    settings = _ready(config, store)
+    aside = upkeep.restore(settings, origin, RunOptions(wait=wait))
+    printing.line(f"restored {settings.store} from {origin}")
+    if aside:
+        printing.line(f"what was there is now {aside}")
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the new project.")],
+) -> None:
+    """Make a project: settings, a folder for inputs, and what git should leave out."""
+    from ingest.cli.scaffold import scaffold  # noqa: PLC0415 - not for --help
+
+    scaffold(folder)

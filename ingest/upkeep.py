@@ -1,0 +1,249 @@
+"""What is done to a store beside runs: forgetting, retrying, compacting, mending, backing up.
+
+Each takes the store's lock, leaves the store as it was where it fails, and publishes what
+it changed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ingest.app import (
+    RunOptions,
+    RunReport,
+    check_version,
+    make_publisher,
+    new_run_id,
+    open_ledger,
+    run_parts,
+    timestamp,
+)
+from ingest.catalog.backup import copy_catalog
+from ingest.catalog.database import catalog_errors, store_errors
+from ingest.catalog.lock import writer_lock
+from ingest.catalog.store import Store
+from ingest.catalog.views import Views
+from ingest.documents import RawDocument
+from ingest.errors import StoreError, UsageError
+from ingest.publish.repair import repair
+from ingest.wiring import Part, make_judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ingest.catalog.views import View
+    from ingest.documents import JSON, Event
+    from ingest.publish.publish import Publication
+    from ingest.read.base import Context
+    from ingest.settings import Settings
+
+
+@contextmanager
+def _locked(settings: Settings, options: RunOptions) -> Iterator[Store]:
+    """The store, open for writing, with its lock held; it must be there already."""
+    if not (settings.store / "catalog.db").exists():
+        raise StoreError(f"{settings.store}: there is no store here", hint="`ingest run` makes one.")
+    with (
+        catalog_errors(settings.store / "catalog.db"),
+        writer_lock(settings.store, wait=options.wait, label="upkeep"),
+        closing(Store(settings.store, write=True)) as store,
+    ):
+        yield store
+
+
+# --- forgetting -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was forgotten, and the copies of it that were not."""
+
+    forgotten: tuple[str, ...]
+    copies: tuple[str, ...]
+    sequence: int
+
+
+def forget(
+    settings: Settings, names: Sequence[str], *, copies: bool, options: RunOptions = RunOptions()
+) -> Forgotten:
+    """Remove documents for good: text, signatures, links, quarantine, published lines.
+
+    Their identities go on the refuse list, so that no run brings them back.  Exact and near
+    copies are named, and forgotten too with ``copies``.
+    Raises `UsageError` where a name means no document, before anything is changed.
+    """
+    with _locked(settings, options) as store:
+        check_version(store, settings)
+        chosen, left = _with_copies(store, names, copies=copies)
+        run_id = options.run_id or new_run_id(options.clock())
+        now = timestamp(options.clock())
+        publisher, ledger = make_publisher(settings, options), open_ledger(store)
+        publisher.recover(ledger)
+        number = store.runs.begin(run_id, now, 0)
+        judge = make_judge(store, settings, number, now)
+        with judge.batch([]):
+            for view in chosen:
+                judge.withdraw(view.id, "forgotten")
+                store.refuse(view.id, view.source, view.source_id, now)
+        judge.purge()
+        publisher.publish(ledger, run_id)
+        publisher.drop_old(1, in_use_too=True)
+        store.runs.end(number, timestamp(options.clock()), "done", {"removed": len(chosen)})
+        store.truncate_log()
+        return Forgotten(
+            tuple(view.id for view in chosen), tuple(view.id for view in left), ledger.settled()
+        )
+
+
+def _with_copies(
+    store: Store, names: Sequence[str], *, copies: bool
+) -> tuple[list[View], list[View]]:
+    """Documents to forget, and the copies of them that stay."""
+    views = Views(store.connection)
+    named = [views.named(name) for name in names]
+    chosen = {view.id: view for view in named}
+    found = {copy.id: copy for view in named for copy in _copies(views, view)}
+    others = [view for id_, view in found.items() if id_ not in chosen]
+    return ([*chosen.values(), *others], []) if copies else (list(chosen.values()), others)
+
+
+def _copies(views: Views, view: View) -> list[View]:
+    """Exact and near copies: of the same survivor, that survivor, or of this document."""
+    survivor = view
+    if view.of_number is not None and view.kind in ("exact", "near"):
+        survivor = views.numbered(view.of_number)
+    against = views.decided_against(survivor.number)
+    return [survivor, *(each for each in against if each.kind in ("exact", "near"))]
+
+
+# --- retrying -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _FromQuarantine:
+    """A reader of what was kept of one source's quarantined items."""
+
+    items: tuple[RawDocument, ...]
+
+    def check(self, context: Context) -> None:
+        """Nothing to check: the bytes are in the catalog."""
+
+    def read(self, cursor: JSON, context: Context) -> Iterator[Event]:  # noqa: ARG002 - the contract's
+        """The kept items."""
+        yield from self.items
+
+
+def retry(
+    settings: Settings, *, source: str = "", reason: str = "", options: RunOptions = RunOptions()
+) -> tuple[RunReport, int]:
+    """Try quarantined items again, all or by source and reason; the report of that run.
+
+    Items of which no bytes were kept, or that could not be read at all, are read again from
+    their source by its next run; their number comes second.
+    """
+    with _locked(settings, options) as store:
+        parts, later = [], 0
+        for name in sorted({entry.source for entry in store.quarantine.entries(source=source)}):
+            kept, again = _kept_items(store, name, reason)
+            later += again
+            if kept:
+                part = Part(settings.source_or_default(name), (_FromQuarantine(kept),))
+                parts.append(part)
+    return run_parts(settings, parts, replace(options, full=False)), later
+
+
+def _kept_items(store: Store, name: str, reason: str) -> tuple[tuple[RawDocument, ...], int]:
+    """A source's kept items; the others are marked to be read again, and counted."""
+    kept: list[RawDocument] = []
+    later = 0
+    with store.transaction():
+        for entry in list(store.quarantine.entries(source=name, reason=reason)):
+            item = store.quarantine.item(name, entry.source_id) if entry.stage != "read" else None
+            if item is None:
+                store.forget_fingerprint(name, entry.source_id)
+                later += 1
+            else:
+                kept.append(item)
+    return tuple(kept), later
+
+
+# --- the corpus -----------------------------------------------------------------------
+
+
+def compact(settings: Settings, options: RunOptions = RunOptions()) -> Publication | None:
+    """Merge the corpus's shards as far as they fit together; None where nothing changes."""
+    with _locked(settings, options) as store:
+        run_id = options.run_id or new_run_id(options.clock())
+        return make_publisher(settings, options).compact(open_ledger(store), run_id)
+
+
+def mend(settings: Settings, options: RunOptions = RunOptions()) -> list[str]:
+    """Put right what can be derived from the catalog or from the corpus; what was done."""
+    with _locked(settings, options) as store:
+        run_id = options.run_id or new_run_id(options.clock())
+        return repair(make_publisher(settings, options), open_ledger(store), run_id)
+
+
+# --- backups --------------------------------------------------------------------------
+
+
+def backup(settings: Settings, target: Path, options: RunOptions = RunOptions()) -> Path:
+    """Copy catalog and corpus into the new folder ``target``; between runs, so they agree.
+
+    Waits for a run that is under way, up to ``options.wait`` seconds.  The band index is
+    left out: it is made anew.  Raises `UsageError` where the target is there already.
+    """
+    if target.exists():
+        raise UsageError(f"{target} is there already", hint="Name a new folder.")
+    partial = target.with_name(f"{target.name}.partial")
+    with _locked(settings, options) as store, store_errors(target):
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        copy_catalog(store.connection, partial / "catalog.db")
+        if store.corpus.exists():
+            shutil.copytree(store.corpus, partial / "corpus", symlinks=True)
+        partial.rename(target)
+    return target
+
+
+def restore(settings: Settings, origin: Path, options: RunOptions = RunOptions()) -> Path | None:
+    """Put a backup in the store's place; what was there is moved aside, and its new name given."""
+    if not (origin / "catalog.db").is_file():
+        raise UsageError(f"{origin} is no backup: it holds no catalog.db")
+    with closing(Store(origin, write=False)) as backed_up:
+        backed_up.check_whole()
+    folder = settings.store
+    stamp = f"{options.clock():%Y%m%dT%H%M%S}"
+    aside = folder.with_name(f"{folder.name}.before-{stamp}")
+    with store_errors(folder), writer_lock(folder, wait=options.wait, label="restore"):
+        fresh = folder.with_name(f"{folder.name}.partial")
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.copytree(origin, fresh, symlinks=True)
+        used = (folder / "catalog.db").exists()
+        folder.rename(aside)
+        fresh.rename(folder)
+        if not used:
+            _keep_page(aside, folder)
+            return None
+        return aside
+
+
+def _keep_page(aside: Path, folder: Path) -> None:
+    """A store that was never used holds a page at most: keep that, and drop the rest."""
+    page = aside / "README.md"
+    if page.exists():
+        page.rename(folder / "README.md")
+    shutil.rmtree(aside)
+
+
+def as_json(forgotten: Forgotten) -> dict[str, Any]:
+    """What `ingest forget --json` prints."""
+    return {
+        "forgotten": list(forgotten.forgotten),
+        "copies": list(forgotten.copies),
+        "corpus": {"seq": forgotten.sequence},
+    }

@@ -1,0 +1,222 @@
+"""Forgetting, retrying, compacting, mending, backing up: on real stores."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import zstandard
+from support import Project
+
+from ingest import upkeep
+from ingest.app import RunOptions
+from ingest.catalog.lock import writer_lock
+from ingest.catalog.store import Store
+from ingest.errors import StoreError, StoreLocked, UsageError
+from ingest.publish.corpus import open_corpus
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ONE = "001_05ad71e9d67d27b6.txt"
+SECRET = "derisking"
+"""A word that only this seed has."""
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    """Every file of a store, and what its compressed parts hold."""
+    found = {}
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink() and "cache" not in path.parts:
+            found[str(path)] = path.read_bytes()
+    return found
+
+
+def frames_in(data: bytes) -> list[bytes]:
+    """Every Zstandard frame that still stands anywhere in the bytes."""
+    found, start = [], data.find(zstandard.FRAME_HEADER)
+    while start >= 0:
+        try:
+            found.append(zstandard.ZstdDecompressor().decompress(data[start:], 1 << 20))
+        except zstandard.ZstdError:
+            pass
+        start = data.find(zstandard.FRAME_HEADER, start + 1)
+    return found
+
+
+def holds(folder: Path, word: str) -> list[str]:
+    wanted = word.encode()
+    return [
+        name
+        for name, data in bytes_of(folder).items()
+        if wanted in data or any(wanted in frame for frame in frames_in(data))
+    ]
+
+
+class TestForget:
+    def test_the_text_is_gone_from_every_file_and_does_not_come_back(
+        self, project: Project
+    ) -> None:
+        project.run()
+        assert holds(project.store, SECRET), "the test must be able to find it"
+        done = upkeep.forget(project.settings(), [ONE], copies=False)
+        assert len(done.forgotten) == 1
+        assert holds(project.store, SECRET) == []
+        assert len(project.records()) == 4
+        assert project.changes()[-1][1:] == ("remove", "-", "forgotten")
+        for full in (False, True):
+            report = project.run(options=RunOptions(full=full))
+            assert report.documents == 4
+        assert holds(project.store, SECRET) == []
+
+    def test_copies_are_named_and_forgotten_on_request(self, project: Project) -> None:
+        (project.seeds / "copy.txt").write_bytes((project.seeds / ONE).read_bytes())
+        project.run()
+        done = upkeep.forget(project.settings(), [ONE], copies=False)
+        assert len(done.copies) == 1
+        assert "copy.txt" in {record["source_id"] for record in project.records()}
+        done = upkeep.forget(project.settings(), ["copy.txt"], copies=True)
+        assert holds(project.store, SECRET) == []
+
+    def test_a_name_that_means_nothing_changes_nothing(self, project: Project) -> None:
+        project.run()
+        with pytest.raises(UsageError, match="no document is called 'nothing'"):
+            upkeep.forget(project.settings(), [ONE, "nothing"], copies=False)
+        assert len(project.records()) == 5
+
+    def test_a_story_goes_on_without_a_forgotten_leader(self, project: Project) -> None:
+        project.run()
+        upkeep.forget(project.settings(), ["002_ff1d20f343cd92b6.txt"], copies=False)
+        assert [link["kind"] for link in project.links()] == ["story"]
+
+
+class TestRetry:
+    def test_items_are_tried_again_with_the_settings_of_now(self, project: Project) -> None:
+        for number in range(2):
+            text = f"Note {number}\n\n" + f"The {number}th pier was rebuilt by many people. " * 9
+            (project.seeds / f"note{number}.txt").write_text(text)
+        report = project.run(step=[{"use": "min_words", "words": 200}])
+        assert report.counts["quarantined"] == 2
+        with closing(Store(project.store, write=False)) as store:
+            assert sum(store.quarantine.counts().values()) == 2
+        report, later = upkeep.retry(project.settings())
+        assert (report.counts["new"], later) == (2, 0)
+        assert len(project.records()) == 7
+        with closing(Store(project.store, write=False)) as store:
+            assert store.quarantine.counts() == {}
+
+    def test_only_those_of_a_reason(self, project: Project) -> None:
+        project.run(step=[{"use": "min_words", "words": 440}])
+        report, _ = upkeep.retry(project.settings(), reason="timeout")
+        assert report.counts["read"] == 0
+
+    def test_what_could_not_be_read_is_read_again_by_the_next_run(self, project: Project) -> None:
+        lines = [json.dumps({"id": 1, "text": "A harbour was rebuilt. " * 20}), "{broken"]
+        (project.seeds / "two.jsonl").write_text("\n".join(lines))
+        assert project.run().counts["quarantined"] == 1
+        assert project.run(options=RunOptions()).counts["quarantined"] == 0
+        _, later = upkeep.retry(project.settings())
+        assert later == 1
+        assert project.run(options=RunOptions()).counts["quarantined"] == 1
+
+
+class TestBackup:
+    def test_a_backup_restores_to_the_same_corpus(self, project: Project, tmp_path: Path) -> None:
+        project.run()
+        before = project.records()
+        copy = upkeep.backup(project.settings(), tmp_path / "copy")
+        (project.seeds / ONE).write_text("Something else.\n\n" + "The pier is new here. " * 40)
+        project.run(options=RunOptions())
+        assert project.records() != before
+        aside = upkeep.restore(project.settings(), copy)
+        assert aside is not None
+        assert project.records() == before
+        assert project.run(options=RunOptions()).counts["updated"] == 1
+
+    def test_a_backup_waits_for_the_run_that_is_under_way(
+        self, project: Project, tmp_path: Path
+    ) -> None:
+        project.run()
+        with writer_lock(project.store, label="run"), pytest.raises(StoreLocked):
+            upkeep.backup(project.settings(), tmp_path / "copy", RunOptions(wait=0.1))
+        assert not (tmp_path / "copy").exists()
+
+    def test_what_is_no_backup_is_refused(self, project: Project, tmp_path: Path) -> None:
+        project.run()
+        with pytest.raises(UsageError, match="no backup"):
+            upkeep.restore(project.settings(), tmp_path)
+        assert len(project.records()) == 5
+
+    def test_a_damaged_backup_is_refused(self, project: Project, tmp_path: Path) -> None:
+        project.run()
+        copy = upkeep.backup(project.settings(), tmp_path / "copy")
+        data = bytearray((copy / "catalog.db").read_bytes())
+        data[100:] = b"\xff" * (len(data) - 100)
+        (copy / "catalog.db").write_bytes(data)
+        with pytest.raises(StoreError):
+            upkeep.restore(project.settings(), copy)
+        assert len(project.records()) == 5
+
+
+class TestCorpus:
+    def test_compacting_merges_shards_and_changes_no_document(self, project: Project) -> None:
+        for number in range(4):
+            text = f"Note {number}\n\n" + f"The {number}th pier was rebuilt by many people. " * 20
+            (project.seeds / f"note{number}.txt").write_text(text)
+            project.run(options=RunOptions())
+        before = {record["id"]: record for record in project.records()}
+        done = upkeep.compact(project.settings())
+        assert done is not None
+        assert len(list(project.current.glob("documents-*"))) == 1
+        assert {record["id"]: record for record in project.records()} == before
+        with open_corpus(project.store) as corpus:
+            assert list(corpus.changes(done.sequence - 1)) == []
+
+    def test_a_lost_link_is_mended(self, project: Project) -> None:
+        project.run()
+        project.current.unlink()
+        assert upkeep.mend(project.settings())
+        assert len(project.records()) == 5
+
+    def test_there_must_be_a_store(self, project: Project) -> None:
+        with pytest.raises(StoreError, match="no store here"):
+            upkeep.compact(project.settings())
+
+
+class TestCommandLine:
+    def test_each_command_once(self, project: Project) -> None:
+        project.run()
+        shown = project.cli("corpus", "since", "0")
+        assert [json.loads(line)["op"] for line in shown.stdout.splitlines()] == ["add"] * 5
+        assert json.loads(project.cli("corpus", "stats", "--json").stdout)["documents"] == 5
+        assert project.cli("corpus", "compact").stdout == "nothing to merge\n"
+        done = project.cli("export", "--canonical", "--language", "en", "out.jsonl")
+        assert done.stdout == "5 documents  out.jsonl\n", done.stderr
+        done = project.cli("export", "--splits", "0.5,0.5", "out")
+        assert (done.returncode, "three shares" in done.stderr) == (2, True)
+        assert project.cli("backup", "copy").returncode == 0
+        assert project.cli("restore", "copy").returncode == 0
+        done = project.cli("forget", ONE)
+        assert done.stdout.startswith("forgotten  ")
+        assert project.cli("quarantine").stdout == "nothing in quarantine\n"
+        assert project.cli("retry").returncode == 0
+
+    def test_quarantine_shows_reason_and_bytes(self, project: Project) -> None:
+        (project.seeds / "bad.jsonl").write_text("{broken\n")
+        project.run()
+        (line,) = project.cli("quarantine", "--json").stdout.splitlines()
+        entry = json.loads(line)
+        assert entry["stage"] == "read"
+        assert project.cli("quarantine", entry["source_id"]).stdout == "{broken"
+
+    def test_init_makes_a_project_that_runs(self, tmp_path: Path, seeds: Path) -> None:
+        project = Project(tmp_path / "new")
+        project.folder.mkdir()
+        done = project.cli("init", ".")
+        assert done.returncode == 0, done.stderr
+        (project.folder / "inputs" / "one.txt").write_bytes((seeds / ONE).read_bytes())
+        assert project.cli("run", "--workers", "0").returncode == 0
+        assert project.cli("init", ".").returncode == 2

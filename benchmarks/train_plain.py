@@ -1,6 +1,6 @@
 """Train the plain-text line model and write it where `ingest.extract.plain` reads it.
 
-    INGEST_DATA=... python benchmarks/train_plain.py [--folds 4] [--out FOLDER]
+    INGEST_DATA=... python benchmarks/train_plain.py [--folds 3] [--out FOLDER]
 
 Labels: the lines of a dump that align with the gold of `pages-readability`, and with
 the text that trafilatura takes from the HTML of `pages-segments`, corrected by that

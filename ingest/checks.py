@@ -7,12 +7,14 @@ import shutil
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ingest.app import check_version, open_ledger
 from ingest.catalog.store import Store
-from ingest.errors import IngestError
-from ingest.wiring import RunContext, make_bands, sources_of
+from ingest.documents import Failed, RawDocument
+from ingest.errors import IngestError, SourceError
+from ingest.recipe import Prepared
+from ingest.wiring import RunContext, make_bands, make_engine, make_recipe, sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,11 +42,14 @@ class Finding:
         return self.exit_code == 0
 
 
-def check(settings: Settings) -> list[Finding]:
-    """Look at sources, store, disk and what the index guarantees."""
+def check(settings: Settings, *, deep: bool = False) -> list[Finding]:
+    """Look at sources, store, disk and what the index guarantees.
+
+    ``deep`` also fetches one document from each source and prepares it, storing nothing.
+    """
     return [
         Finding("settings", f"{len(settings.source)} sources, store in {settings.store}"),
-        *_check_sources(settings),
+        *_check_sources(settings, deep=deep),
         _check_store(settings),
         _check_disk(settings.store),
         Finding("near copies", make_bands(settings).guarantee()),
@@ -75,12 +80,12 @@ def _problems(settings: Settings) -> list[Problem]:
 # --- sources --------------------------------------------------------------------------
 
 
-def _check_sources(settings: Settings) -> Iterator[Finding]:
+def _check_sources(settings: Settings, *, deep: bool) -> Iterator[Finding]:
     for part in sources_of(settings, (), name="", only=()):
-        yield _check_source(settings, part)
+        yield _check_source(settings, part, deep=deep)
 
 
-def _check_source(settings: Settings, part: Part) -> Finding:
+def _check_source(settings: Settings, part: Part, *, deep: bool) -> Finding:
     what = f"source {part.source.name}"
     context = RunContext(
         source=part.source.name,
@@ -88,12 +93,32 @@ def _check_source(settings: Settings, part: Part) -> Finding:
         max_bytes=settings.limits.item_bytes,
         clock=lambda: datetime.now(UTC),
     )
+    said = f"reader {part.source.reader}, {part.source.schedule or 'no schedule'}"
     try:
         for reader in part.readers:
             reader.check(context)
+        if deep:
+            said += f"; {_fetch_one(settings, part, context)}"
     except IngestError as error:
         return Finding(what, str(error), error.hint, exit_code=1)
-    return Finding(what, f"reader {part.source.reader}, {part.source.schedule or 'no schedule'}")
+    return Finding(what, said)
+
+
+def _fetch_one(settings: Settings, part: Part, context: RunContext) -> str:
+    """What came of the source's first document; raises `SourceError` where none does."""
+    events = part.read(None, context, 1)
+    first = next((event for event in events if isinstance(event, RawDocument | Failed)), None)
+    if first is None:
+        return "it holds no document now"
+    if isinstance(first, Failed):
+        raise SourceError(f"{first.source_id}: {first.reason}", hint=first.detail)
+    make: Any = make_recipe(settings, part.source).make
+    with closing(make_engine(settings.model_copy(update={"workers": 1}))) as engine:
+        ((_, result),) = engine.map(make, [first], lambda _: True)
+    if isinstance(result, Prepared):
+        return f"fetched {first.source_id}: {result.document.words} words"
+    why = getattr(result, "reason", "nothing came of it")
+    return f"fetched {first.source_id}, which would be quarantined: {why}"
 
 
 # --- store ----------------------------------------------------------------------------

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from ingest.settings import Settings
 
 
-def check(settings: Settings, *, as_json: bool) -> int:
+def check(settings: Settings, *, deep: bool, as_json: bool) -> int:
     """`ingest check`: settings, sources, store and disk; the exit code."""
-    return _report(checks.check(settings), as_json=as_json)
+    return _report(checks.check(settings, deep=deep), as_json=as_json)
 
 
 def verify(settings: Settings, *, as_json: bool) -> int:

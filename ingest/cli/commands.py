@@ -151,6 +151,9 @@ def sources(
 
 @app.command()
 def check(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Fetch one document from each source too.")
+    ] = False,
     config: Config = None,
     store: StoreDir = None,
     json: Json = False,
@@ -158,7 +161,8 @@ def check(
     """Check settings, sources, store and disk, without changing anything."""
     from ingest.cli import checking  # noqa: PLC0415 - heavy
 
-    raise typer.Exit(checking.check(load_settings(config, store, file_needed=True), as_json=json))
+    settings = load_settings(config, store, file_needed=True)
+    raise typer.Exit(checking.check(settings, deep=deep, as_json=json))
 
 
 @app.command()
@@ -199,11 +203,11 @@ def daemon(
     log_format: LogFormat = "human",
 ) -> None:
     """Run each source on its schedule until SIGTERM; SIGHUP loads the settings again."""
-    overrides = {"daemon": {"listen": listen}}
     from ingest.cli import logs  # noqa: PLC0415 - heavy
     from ingest.daemon import serve  # noqa: PLC0415 - heavy
 
     logs.configure(log_format)
+    overrides = {"daemon": {"listen": listen}}
     raise typer.Exit(serve(lambda: load_settings(config, store, file_needed=True, **overrides)))
 
 

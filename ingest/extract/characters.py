@@ -20,11 +20,13 @@ SPACE, UPPER, LOWER, OTHER, WIDE, DIGIT, END, COMMA, COLON, QUOTE, BRACKET, DASH
 )
 _CLASSES = 14
 _ENDS = ".!?\u2026\u3002\uff01\uff1f\uff0e\uff61\u06d4\u061f\u0964\u0965\u037e\u0589\u1362"
+_SENTENCE_ENDS = frozenset(_ENDS)
 _COMMAS = ",;\u060c\u061b\u3001\uff0c\uff64\uff1b"
 _COLONS = ":\uff1a"
 _QUOTES = (
     "\"'`\u00b4\u2018\u2019\u201a\u201c\u201d\u201e\u2039\u203a\u00ab\u00bb\u300c\u300d\u300e\u300f"
 )
+_CLOSING = f"{_QUOTES})]}}\uff09\u3011\u300b \u00a0"
 _MARKS = (
     "|*+>/\\~^<\u00b7\u2022\u25aa\u25a0\u25cf\u25ba\u25b8\u2192"
     "\u2190\u2191\u2193\u25e6\u2023\u25cb\u4e28\u2502\u00a6\u2605\u2606\u2713\u2714"
@@ -134,6 +136,11 @@ def count_characters(joined: str, function: str) -> Characters:
         stamps=_sums(_stamps(codes, kinds), unit, n) > 0,
         addresses=_sums(_addresses(codes), unit, n) > 0,
     )
+
+
+def ends_sentence(line: str) -> bool:
+    """Whether a line ends as sentences do, in any script; closing quotes and brackets aside."""
+    return line.rstrip(_CLOSING)[-1:] in _SENTENCE_ENDS
 
 
 def _stamps(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:

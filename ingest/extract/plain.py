@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.extract import heading, plain_model
+from ingest.extract.characters import ends_sentence
 from ingest.extract.features import matrix
 from ingest.extract.furniture import FurnitureTable, learn
 from ingest.extract.lines import split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -31,6 +32,7 @@ VERSION = "plain/1"
 _NEVER = -1000.0  # log-odds of a line known to be furniture
 _BLOCK = 20_000  # units: 9 MB of features
 _HEADING = 3  # units
+_HEADING_LENGTH = 80  # characters
 _NOTE = 40  # words: a text so short is taken whole where the model keeps nothing of it
 
 
@@ -78,7 +80,7 @@ def _kept(lines: Lines, furniture: FurnitureTable | None) -> list[bool]:
     if furniture:
         known = np.array(furniture.known(lines.texts))
         odds = np.where(np.bincount(unit_of, ~known) > 0, odds, _NEVER)
-    path = _all_if_article(plain_model.decode(odds), lines)
+    path = _all_if_article(_without_lone_headings(plain_model.decode(odds), lines.units), lines)
     kept: list[bool] = (path[unit_of] & ~known).tolist()
     return kept
 
@@ -94,6 +96,22 @@ def _blocks(lines: Lines) -> Iterator[Lines]:
             unit_indents=lines.unit_indents[some],
             unit_sizes=lines.unit_sizes[some],
         )
+
+
+def _without_lone_headings(path: NDArray[np.bool_], units: Sequence[str]) -> NDArray[np.bool_]:
+    """Let the heading of what was cut out of the middle of an article go with it.
+
+    A short line that ends no sentence, after a whole paragraph, belongs to what follows it.
+    Lines in a row without sentences (verse, lists) are no headings, nor is the last line.
+    """
+    kept = path.copy()
+    last = np.flatnonzero(path)[-1] if path.any() else 0
+    for at in np.flatnonzero(path[1:last] & ~path[2 : last + 1]) + 1:
+        unit = units[at]
+        short = len(unit) <= _HEADING_LENGTH and not ends_sentence(unit)
+        if short and kept[at - 1] and ends_sentence(units[at - 1]):
+            kept[at] = False
+    return kept
 
 
 def _all_if_article(path: NDArray[np.bool_], lines: Lines) -> NDArray[np.bool_]:

@@ -26,6 +26,7 @@ from ingest.pipeline import Job, Tally, ingest
 from ingest.publish.ledger import Published, Wanted
 from ingest.publish.publish import Publisher, PublishOptions
 from ingest.reindex import decide_all
+from ingest.removals import Removals
 from ingest.turns import Turns
 from ingest.wiring import (
     RunContext,
@@ -254,6 +255,7 @@ class _Pass:
         engine = make_engine(self._settings)
         with closing(engine):
             judge = make_judge(self.store, self._settings, number, self._now())
+            judge.checkpoint = self._options.fault
             for part in parts:
                 reports.append(self._run_source(part, number, judge, engine))
                 if self._options.cancelled():
@@ -322,6 +324,7 @@ class _Pass:
             remove_missing=part.source.on_missing == "remove",
             cancelled=self._options.cancelled,
             now=self._now,
+            removals=Removals(items, part.source.max_removed),
             tally=tally,
             advanced=lambda: self._options.progress(part.source.name, tally.counts),
             turn=lambda: self._turn_to_decide(judge),
@@ -332,6 +335,7 @@ class _Pass:
             max_bytes=self._settings.limits.item_bytes,
             clock=self._options.clock,
             stop=self._options.cancelled,
+            store=self._settings.store,
             known=(lambda _: "") if self._options.full else items.fingerprint,
         )
         cursor = None if self._options.full else items.cursor()

@@ -15,7 +15,7 @@ from ingest.dedup.decide import Decider
 from ingest.memory import CatalogMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ingest.catalog.quarantine import Quarantine
     from ingest.catalog.store import Store
@@ -46,6 +46,8 @@ class Judge:
         priorities: dict[str, int],
     ) -> None:
         self.run = run
+        self.checkpoint: Callable[[str], None] = lambda _step: None
+        """Told each step of a batch's commit, for tests of what a crash leaves."""
         self.quarantine: Quarantine = store.quarantine
         self._store = store
         self._documents = store.documents
@@ -60,8 +62,12 @@ class Judge:
         """One transaction; what it will ask of the index is looked up in one go first."""
         self._neighbours.prefetch(signatures)
         with self._store.transaction():
+            self.checkpoint("batch-begun")
             yield
+            self.checkpoint("batch-decided")
             self._neighbours.flush()
+            self.checkpoint("batch-flushed")
+        self.checkpoint("batch-committed")
         self._neighbours.committed()
         self._memory.clear()
 

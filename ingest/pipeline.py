@@ -34,14 +34,15 @@ from ingest.documents import (
 from ingest.recipe import Prepared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from ingest.catalog.items import Items, Outcome
+    from ingest.catalog.items import Absent, Items, Outcome
     from ingest.documents import Event
     from ingest.engine.base import Casualty, Engine
     from ingest.judge import Judge
     from ingest.recipe import Recipe
+    from ingest.removals import Removals
 
 BATCH_EVENTS = 512
 BATCH_BYTES = 16 << 20
@@ -85,6 +86,7 @@ class Job:
     remove_missing: bool
     cancelled: Callable[[], bool]
     now: Callable[[], str]
+    removals: Removals
     tally: Tally = field(default_factory=Tally)
     advanced: Callable[[], None] = lambda: None
     turn: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -95,7 +97,8 @@ def ingest(job: Job, events: Iterable[Event]) -> Tally:
     """Take a source's events through all stages up to commit; what happened, counted.
 
     The job's tally is right after each batch, also where a source fails in mid-way.
-    Stops at the end of a batch once the job is cancelled.
+    Stops at the end of a batch once the job is cancelled.  Raises `SourceError`, with
+    everything else done, where more is absent from the source than may go in one run.
     """
     tally = job.tally
     make: Any = job.recipe.make  # takes the events that `_is_raw` picks, and only those
@@ -109,6 +112,7 @@ def ingest(job: Job, events: Iterable[Event]) -> Tally:
             _spend(tally, "decide", time.monotonic() - began)
         job.advanced()
     _spend(tally, "prepare", -tally.seconds.get("read", 0.0))
+    job.removals.check()
     return tally
 
 
@@ -175,17 +179,13 @@ def _apply(job: Job, event: Event, result: Result, tally: Tally) -> None:
         case Gone(source_id):
             if job.remove_missing:
                 _remove(job, source_id, "gone", tally)
-        case ContainerRead(source_id, fingerprint):
-            job.items.remember(Item(source_id, "", fingerprint, "container"))
-            if job.remove_missing:
-                for absent in job.items.absent_from_container(source_id):
-                    _remove(job, absent, "missing", tally)
+        case ContainerRead():
+            _apply_container(job, event, tally)
         case Checkpoint(cursor):
             job.items.advance(cursor)
         case Complete():
             if job.remove_missing:
-                for absent in job.items.absent():
-                    _remove(job, absent, "missing", tally)
+                _remove_absent(job, job.items.absent(), tally)
 
 
 def _apply_result(job: Job, raw: RawDocument, result: Result, tally: Tally) -> None:
@@ -203,6 +203,24 @@ def _apply_result(job: Job, raw: RawDocument, result: Result, tally: Tally) -> N
     elif result is not None:
         # A casualty says nothing of the document: what the corpus holds of it stays.
         _quarantine(job, raw, Rejected("extract", result.reason, result.detail), tally)
+
+
+def _apply_container(job: Job, read: ContainerRead, tally: Tally) -> None:
+    """All of a container was read: what it held before and lacks now is absent from it.
+
+    What was wrong with it and is no more leaves quarantine, also where absent documents
+    are kept: a bad line that was mended is a line of another name.
+    """
+    if not job.items.seen(read.source_id):
+        job.judge.quarantine.release(job.source, read.source_id)
+    job.items.remember(Item(read.source_id, "", read.fingerprint, "container"))
+    absent = job.items.absent_from_container(read.source_id)
+    for each in absent:
+        if each.outcome == "quarantined":
+            job.judge.quarantine.release(job.source, each.source_id)
+    if job.remove_missing and not _remove_absent(job, absent, tally):
+        # It is read again by the next run, which may be allowed to remove them.
+        job.items.remember(Item(read.source_id, "", "", "container"))
 
 
 def _apply_failed(job: Job, failed: Failed, tally: Tally) -> None:
@@ -237,6 +255,15 @@ def _quarantine(job: Job, raw: RawDocument, why: Rejected, tally: Tally) -> None
 
 def _remember(job: Job, raw: RawDocument, outcome: Outcome) -> None:
     job.items.remember(Item(raw.source_id, raw.container, raw.fingerprint, outcome))
+
+
+def _remove_absent(job: Job, absent: Sequence[Absent], tally: Tally) -> bool:
+    """Take out what is absent, all of it, or nothing where it is too much."""
+    if not job.removals.allow(absent):
+        return False
+    for each in absent:
+        _remove(job, each.source_id, "missing", tally)
+    return True
 
 
 def _remove(job: Job, source_id: str, reason: str, tally: Tally) -> None:

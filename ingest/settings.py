@@ -158,6 +158,8 @@ class Source(BaseModel):
     """Its folders are on a network file system, which ``on change`` must poll."""
     on_missing: Literal["keep", "remove"] = "keep"
     """What becomes of documents that the source no longer lists."""
+    max_removed: float = Field(default=0.5, ge=0.0, le=1.0)
+    """With ``remove``, the share that may go in one run; fewer than 20 documents always may."""
     extract: Literal["auto", "plain", "html", "none"] = "auto"
     """How main text is found; ``auto`` goes by the item's form."""
     priority: int = 0

@@ -66,6 +66,7 @@ class FakeContext:
     max_bytes: int = 10_000_000
     clock: datetime = datetime(2030, 1, 1, tzinfo=UTC)
     stopped: bool = False
+    store: Path | None = None
     fingerprints: dict[str, str] = field(default_factory=dict)
     cursor: JSON = None
 

@@ -43,6 +43,7 @@ class RunContext:
     max_bytes: int
     clock: Callable[[], datetime]
     stop: Callable[[], bool] = lambda: False
+    store: Path | None = None
     known: Callable[[str], str] = lambda _: ""
 
     def fingerprint(self, source_id: str) -> str:

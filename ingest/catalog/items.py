@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
 
     from ingest.documents import JSON
 
@@ -22,6 +21,13 @@ class Item:
     source_id: str
     container: str
     fingerprint: str
+    outcome: Outcome
+
+
+class Absent(NamedTuple):
+    """An item that a run did not see where it looked for it."""
+
+    source_id: str
     outcome: Outcome
 
 
@@ -89,27 +95,42 @@ class Items:
             "DELETE FROM items WHERE source = ? AND source_id = ?", (self._source, source_id)
         )
 
-    def absent_from_container(self, container: str) -> list[str]:
-        """source_ids that were in ``container`` and that this run, having read it, did not see."""
+    def seen(self, source_id: str) -> bool:
+        """Whether this run has named the item already."""
+        row = self._connection.execute(
+            "SELECT 1 FROM items WHERE source = ? AND source_id = ? AND seen = ?",
+            (self._source, source_id, self._run),
+        ).fetchone()
+        return row is not None
+
+    def absent_from_container(self, container: str) -> list[Absent]:
+        """Items that were in ``container`` and that this run, having read it, did not see."""
         rows = self._connection.execute(
-            "SELECT source_id FROM items WHERE source = ? AND container = ? AND seen < ?",
+            "SELECT source_id, outcome FROM items WHERE source = ? AND container = ? AND seen < ?",
             (self._source, container, self._run),
         )
-        return [row[0] for row in rows]
+        return [Absent(*row) for row in rows]
 
-    def absent(self) -> Iterator[str]:
-        """source_ids that this run, having listed everything, did not see.
+    def documents(self) -> int:
+        """How many documents, copies included, the source gave and still counts as its own."""
+        (count,) = self._connection.execute(
+            "SELECT count(*) FROM items WHERE source = ? AND outcome = 'document'", (self._source,)
+        ).fetchone()
+        return int(count)
+
+    def absent(self) -> list[Absent]:
+        """Items that this run, having listed everything, did not see.
 
         An item in a container that was seen is present: containers speak for their items.
         """
         rows = self._connection.execute(
-            "SELECT source_id FROM items AS item WHERE source = ? AND seen < ?"
+            "SELECT source_id, outcome FROM items AS item WHERE source = ? AND seen < ?"
             " AND NOT EXISTS (SELECT 1 FROM items AS box WHERE item.container <> ''"
             "  AND box.source = item.source AND box.source_id = item.container"
             "  AND box.seen = ?)",
             (self._source, self._run, self._run),
-        ).fetchall()
-        return (row[0] for row in rows)
+        )
+        return [Absent(*row) for row in rows]
 
     def cursor(self) -> JSON:
         """The last committed checkpoint; None before the first."""

@@ -37,6 +37,11 @@ class Context(Protocol):
         """The most bytes that one item may have after decompression."""
         ...
 
+    @property
+    def store(self) -> Path | None:
+        """The folder that the run writes to, which is no part of any source; None: unknown."""
+        return None
+
     def fingerprint(self, source_id: str) -> str:
         """What the reader last said of this item or container; ``""`` where it must be read.
 

@@ -39,6 +39,7 @@ from ingest.read.walk import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ingest.documents import JSON, Event
     from ingest.read.base import Context
@@ -110,7 +111,7 @@ class Files(ReaderSettings):
         self.check(context)
         job = self.job(context)
         whole = True
-        for found, source_id in self._named(context):
+        for found, source_id in self.named(context):
             if context.cancelled():
                 return
             if isinstance(found, Trouble):
@@ -125,19 +126,19 @@ class Files(ReaderSettings):
         paths = (self.path,) if isinstance(self.path, str) else self.path
         return [path if remote.is_address(path) else _on_disk(path, context) for path in paths]
 
-    def _named(self, context: Context) -> Iterator[tuple[Seen, str]]:
+    def named(self, context: Context) -> Iterator[tuple[Seen, str]]:
         """Every place with its source_id, each id once."""
         places = self._places(context)
         names = _Names(alone=len(places) == 1)
         for place in places:
-            root, found = self._below(place)
+            root, found = self._below(place, _identity(context.store))
             prefix = "" if self.ids == "relative" else _folder_name(root)
             for each in found:
                 yield from names.of(each, prefix + each.name)
 
-    def _below(self, place: str) -> tuple[str, Iterator[Seen]]:
-        """The root of a place, and what is found below it."""
-        selection = self._selection()
+    def _below(self, place: str, avoid: tuple[int, int] | None) -> tuple[str, Iterator[Seen]]:
+        """The root of a place, and what is found below it, but for one folder."""
+        selection = replace(self._selection(), avoid=avoid)
         if remote.is_address(place):
             return remote.listed(place, self.storage_options, selection)
         if is_glob(place):
@@ -194,6 +195,15 @@ def _check(place: str, source: str) -> None:
         message = f"source {source!r}: {readable(root) if pattern else name}{of}: {what}"
         hint = "check `path`; relative paths start at the folder above config/"
         raise SourceError(message, hint=hint) from error
+
+
+def _identity(folder: Path | None) -> tuple[int, int] | None:
+    """Device and inode, so that the folder is known by whatever path it is reached."""
+    try:
+        status = folder.stat() if folder else None
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if status else None
 
 
 def _on_disk(path: str, context: Context) -> str:

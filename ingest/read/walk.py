@@ -58,13 +58,15 @@ class Selection:
 
     A pattern without a slash is matched against the last part of the path, one with a
     slash against all of it; ``**`` stands for any number of folders.  Without
-    ``include``, files whose form is known are wanted.
+    ``include``, files whose form is known are wanted.  ``avoid`` is the device and inode
+    of a folder that is passed over wherever it is met below the root.
     """
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     hidden: bool = False
     follow_links: bool = True
+    avoid: tuple[int, int] | None = None
     glob: Glob | None = None
 
     def wants(self, name: str) -> bool:
@@ -262,6 +264,8 @@ def _below(
         yield Trouble(entry.path, readable(name), *_told(error, entry.path), hides=True)
         return
     here = (status.st_dev, status.st_ino)
+    if here == selection.avoid:
+        return
     if here in above:
         detail = f"{entry.path} is a link to a folder that it lies in; it is not followed"
         yield Trouble(entry.path, readable(name), "link loop", detail, hides=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.dedup.decide import Overlap
-from ingest.dedup.shingles import shingles
+from ingest.dedup.signatures import Shingler
 from ingest.dedup.story import unpack
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from ingest.neighbours import Neighbours
 
 
+VERIFIED = 64
+"""Most candidates for a near copy that are verified, those that share most bands."""
+
+
 class CatalogMemory:
     """Implements `dedup.decide.Memory` over one store."""
 
@@ -33,6 +37,7 @@ class CatalogMemory:
         self._documents = documents
         self._neighbours = neighbours
         self._signatures: dict[int, Signature] = {}
+        self._shingler = Shingler(str(neighbours.folder / "cache"))
         self._shingles: dict[int, NDArray[np.uint64]] = {}
         self._terms: dict[int, TermVector] = {}
         self._texts: dict[int, str] = {}
@@ -55,9 +60,9 @@ class CatalogMemory:
             kept.clear()
 
     def near(self, number: int) -> Sequence[Standing]:
-        """Other survivors that share a band of the near signature."""
+        """Other survivors that share a band of the near signature; the likeliest `VERIFIED`."""
         found = self._neighbours.near(self._signature(number))
-        return self._decisions.survivors(other for other in found if other != number)
+        return self._first_survivors([other for other in found if other != number])
 
     def alike(self, number: int) -> Sequence[Standing]:
         """Other representatives that share enough rows of the story signature."""
@@ -77,7 +82,7 @@ class CatalogMemory:
         found = self._shingles.get(number)
         if found is None:
             text = self._texts.get(number)
-            found = shingles(self._documents.text(number) if text is None else text)
+            found = self._shingler.shingles(self._documents.text(number) if text is None else text)
             self._shingles[number] = found
         return found
 
@@ -94,16 +99,32 @@ class CatalogMemory:
         self._neighbours.add_near(standing.number, self._signature(standing.number))
 
     def decide(
-        self, standing: Standing, decision: Decision, story_id: str = "", *, represents: bool = False
+        self,
+        standing: Standing,
+        decision: Decision,
+        story_id: str = "",
+        *,
+        represents: bool = False,
     ) -> None:
         """Keep a decision; what represents a story is found by later documents."""
         self._decisions.decide(standing, decision, story_id, represents=represents)
         if represents:
             self._neighbours.add_story(standing.number, self._signature(standing.number))
 
+    def _first_survivors(self, ranked: list[int]) -> list[Standing]:
+        """The first `VERIFIED` of the numbers that survive, in order of arrival."""
+        place = {number: at for at, number in enumerate(ranked)}
+        found: list[Standing] = []
+        for start in range(0, len(ranked), VERIFIED):
+            found += self._decisions.survivors(ranked[start : start + VERIFIED])
+            if len(found) >= VERIFIED:
+                break
+        if len(found) > VERIFIED:
+            found = sorted(found, key=lambda one: place[one.number])[:VERIFIED]
+        return sorted(found, key=lambda one: one.arrival)
+
     def _signature(self, number: int) -> Signature:
         found = self._signatures.get(number)
         if found is None:
             found = self._signatures[number] = self._documents.signature(number)
         return found
-

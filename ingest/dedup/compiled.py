@@ -22,6 +22,7 @@ from ingest.dedup.characters import CLASS_SHIFT, FOLD_MASK, characters
 from ingest.dedup.minhash import permutations
 from ingest.dedup.rarity import Rarity
 from ingest.dedup.rarity import load as load_rarity
+from ingest.dedup.shingles import unique
 from ingest.dedup.story import ROWS
 from ingest.documents import Signature
 
@@ -50,6 +51,10 @@ class Compiled:
     def near(self, text: str, rows: int, seed: int) -> NDArray[np.uint32]:
         """Near signature, shape (rows,)."""
         return _near_kernel(self.folder)(*_utf8(text), self.alphabet, permutations(rows, seed))
+
+    def shingles(self, text: str) -> NDArray[np.uint64]:
+        """See `shingles.shingles`."""
+        return unique(_shingle_kernel(self.folder)(*_utf8(text), self.alphabet))
 
     def sign(self, document: Signable, rows: int, seed: int) -> Signature:
         """Both signatures and the term vector, in one go."""
@@ -82,8 +87,14 @@ def load(folder: str) -> Compiled:
 
 @cache
 def _near_kernel(folder: str) -> Callable[..., NDArray[np.uint32]]:
-    """The kernel of near signatures alone: not compiled where both are wanted, as they mostly are."""
+    """The kernel of near signatures alone; compiled only where they are wanted alone."""
     return _ready(kernel.near, folder, (*_utf8("a"), _alphabet(), permutations(1, 1)))
+
+
+@cache
+def _shingle_kernel(folder: str) -> Callable[..., NDArray[np.uint64]]:
+    """The kernel of shingle hashes."""
+    return _ready(kernel.shingled, folder, (*_utf8("a"), _alphabet()))
 
 
 @cache

@@ -223,6 +223,12 @@ def near_rows(hashes: Hashes, permutations: Permutations) -> Rows:
     return minhash(upper_halves(shingle(hashes)), permutations)
 
 
+def shingled(text: Bytes, plain: int, alphabet: Alphabet) -> Hashes:
+    """Give the shingle hashes of a text, in order; compiled by `compiled.Compiled.shingles`."""
+    hashes, _, _ = tokenise(text, plain, alphabet)
+    return shingle(tokens_or_whole(hashes, text))
+
+
 def near(text: Bytes, plain: int, alphabet: Alphabet, permutations: Permutations) -> Rows:
     """Give the near signature of a text; compiled, and cached, by `compiled.load`."""
     hashes, _, _ = tokenise(text, plain, alphabet)

@@ -27,7 +27,15 @@ def shingles(text: str) -> NDArray[np.uint64]:
     At 64 bits two different shingles among a million share a hash with a probability
     of 3e-8: Jaccard over these is exact for every purpose here.
     """
-    return np.unique(shingle_hashes(tokenise(text).hashes))
+    return unique(shingle_hashes(tokenise(text).hashes))
+
+
+def unique(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Sort and take repeats out: `numpy.unique`, which hashes first, takes three times as long."""
+    hashes = np.sort(hashes)
+    first = np.ones(hashes.size, dtype=bool)
+    np.not_equal(hashes[1:], hashes[:-1], out=first[1:])
+    return hashes[first]
 
 
 def shingle_hashes(tokens: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -38,6 +38,10 @@ class Engine(Protocol):
         """Sign for near copies; shape (rows,)."""
         ...
 
+    def shingles(self, text: str) -> NDArray[np.uint64]:
+        """Sorted, unique shingle hashes, as `shingles.shingles` gives them."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -59,6 +63,32 @@ class Reference:
         """Sign for near copies; shape (rows,)."""
         hashes = shingles.shingle_hashes(tokenise(text).hashes)
         return minhash.minhash(minhash.narrow(hashes), rows, seed)
+
+    def shingles(self, text: str) -> NDArray[np.uint64]:
+        """Sorted, unique shingle hashes."""
+        return shingles.shingles(text)
+
+
+class Shingler:
+    """Shingles texts for verification: the first few in numpy, the others by the kernel.
+
+    Where documents are signed in other processes, the kernel would be loaded here for
+    verification alone; that takes as long as numpy for `PATIENCE` texts.
+    """
+
+    PATIENCE = 2000
+
+    def __init__(self, cache: str = "") -> None:
+        self._cache = cache
+        self._texts = 0
+        self._engine: Engine = Reference(cache)
+
+    def shingles(self, text: str) -> NDArray[np.uint64]:
+        """Sorted, unique shingle hashes, as `shingles.shingles` gives them."""
+        self._texts += 1
+        if self._texts == self.PATIENCE:
+            self._engine = engine(self._cache)
+        return self._engine.shingles(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ _INVERSE = pow(BASE, -1, 1 << 64)
 
 FMIX64 = (33, 0xFF51AFD7ED558CCD, 33, 0xC4CEB9FE1A85EC53, 33)
 """Shifts and multipliers of MurmurHash3's 64-bit finaliser, a bijection that avalanches."""
+_FMIX64 = tuple(np.uint64(number) for number in FMIX64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def code_points(text: str) -> NDArray[np.uint32]:
 
 def fmix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """MurmurHash3's 64-bit finaliser, element by element."""
-    first, multiply, second, again, third = (np.uint64(number) for number in FMIX64)
+    first, multiply, second, again, third = _FMIX64
     values = (values ^ (values >> first)) * multiply
     values = (values ^ (values >> second)) * again
     return values ^ (values >> third)

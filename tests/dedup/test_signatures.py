@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.dedup.signatures import Reference, Signer, engine
+from ingest.dedup.shingles import shingles
+from ingest.dedup.signatures import Reference, Shingler, Signer, engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,3 +117,26 @@ def test_the_variable_goes_before_the_folder(tmp_path: Path, monkeypatch: pytest
     compiled._ready(double, str(tmp_path / "other"), (np.ones(1),))
     assert list((tmp_path / "chosen").rglob("*.nbc"))
     assert not (tmp_path / "other").exists()
+
+
+@settings(deadline=None, max_examples=100)
+@given(text=TEXTS)
+def test_the_kernel_shingles_as_the_reference_does(kernel: Any, text: str):
+    assert kernel.shingles(text).tolist() == shingles(text).tolist()
+
+
+def test_shingling_goes_over_to_the_kernel_once_there_is_much_to_verify(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    class Loud(Reference):
+        def shingles(self, text: str) -> np.ndarray:
+            asked.append(text)
+            return super().shingles(text)
+
+    asked: list[str] = []
+    monkeypatch.setattr("ingest.dedup.signatures.engine", Loud)
+    monkeypatch.setattr(Shingler, "PATIENCE", 3)
+    shingler = Shingler()
+    found = [shingler.shingles(text).tolist() for text in ("a", "b", "c", "d")]
+    assert asked == ["c", "d"]
+    assert found == [shingles(text).tolist() for text in ("a", "b", "c", "d")]

@@ -1,0 +1,123 @@
+"""Buckets that explode: what a page costs when thousands share its template."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from ingest.catalog.store import Store
+from ingest.dedup import decide
+from ingest.dedup.bands import choose
+from ingest.dedup.decide import Rules
+from ingest.dedup.signatures import Reference
+from ingest.documents import Document, Signature
+from ingest.judge import Judge
+from ingest.memory import VERIFIED
+from ingest.neighbours import Neighbours
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+BATCH = 256
+NO_ROWS = np.zeros(128, np.uint32)
+TEMPLATE = [f"frame{n}" for n in range(200)]
+
+
+def page(number: int, own: int) -> str:
+    """The template with ``own`` words of the page's own at its end."""
+    return " ".join([*TEMPLATE, *(f"w{number}x{n}" for n in range(own))])
+
+
+class Court:
+    """A judge over a fresh store, and how many pairs were verified."""
+
+    def __init__(self, store: Store, patch: pytest.MonkeyPatch) -> None:
+        self.verified = 0
+        self.signer = Reference()
+        self.neighbours = Neighbours(store, choose(0.8), 6)
+        rules = Rules(story="ignore")
+        self.judge = Judge(store, rules, self.neighbours, run=1, added="", priorities={})
+        compare = decide.jaccard
+
+        def counted(a: np.ndarray, b: np.ndarray) -> float:
+            self.verified += 1
+            return compare(a, b)
+
+        patch.setattr(decide, "jaccard", counted)
+
+    def take(self, texts: Sequence[str], prefix: str) -> list[str]:
+        """What became of the texts: ``""`` for one that stays."""
+        kinds = []
+        numbered = iter(enumerate(texts))
+        while some := list(islice(numbered, BATCH)):
+            signed = [Signature(self.signer.near(t, 128, 1), NO_ROWS, b"") for _, t in some]
+            with self.judge.batch(signed):
+                for (number, text), signature in zip(some, signed, strict=True):
+                    document = Document("test", f"{prefix}{number}", text)
+                    kinds.append(self.judge.admit(document, signature).kind)
+        return kinds
+
+
+@pytest.fixture
+def court(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Court]:
+    with closing(Store(tmp_path, write=True)) as store:
+        yield Court(store, monkeypatch)
+
+
+def spent(court: Court, texts: Sequence[str], prefix: str) -> tuple[list[str], int]:
+    before = court.verified
+    return court.take(texts, prefix), court.verified - before
+
+
+def costs_of_thirds(court: Court, count: int, own: int) -> list[int]:
+    """Pairs verified for each third of so many pages of one template."""
+    third = count // 3
+    return [
+        spent(court, [page(n, own) for n in range(start, start + third)], f"{own}/{start}/")[1]
+        for start in range(0, 3 * third, third)
+    ]
+
+
+def test_pages_that_share_a_template_and_are_no_copies_cost_what_the_first_did(court: Court):
+    # 200 shared words, 60 of their own: Jaccard about 0.6, and a band shared with most.
+    first, second, third = costs_of_thirds(court, 1200, 60)
+    assert first > VERIFIED * 300  # the lists do fill up
+    assert third <= second * 1.05
+    assert third <= VERIFIED * 400
+
+
+def test_copies_among_them_are_still_caught(court: Court):
+    pages = [page(n, 60) for n in range(700)]
+    assert set(court.take(pages, "page")) == {""}
+    same, _ = spent(court, pages[:20], "same")
+    edited, _ = spent(court, [text + " postscript" for text in pages[:20]], "edited")
+    assert same == ["exact"] * 20
+    assert edited == ["near"] * 20
+
+
+def test_pages_that_are_copies_are_compared_with_the_one_that_stays(court: Court):
+    kinds, verified = spent(court, [page(n, 1) for n in range(3000)], "copy")
+    assert kinds[0] == ""
+    assert set(kinds[1:]) == {"near"}
+    assert verified == 2 * 2999  # once to decide, once for the evidence
+
+
+@pytest.mark.slow
+def test_fifty_thousand_pages_of_one_template(court: Court):
+    kinds, verified = spent(court, [page(n, 1) for n in range(50_000)], "copy")
+    assert kinds.count("near") == 49_999
+    assert verified == 2 * 49_999
+
+
+def test_bands_shared_are_counted_as_their_keys_would_be(court: Court):
+    rows = np.arange(128, dtype=np.uint32)
+    other = rows.copy()
+    other[[0, 13, 14, 127]] += 1  # two bands of six rows, and a row that no band has
+    neighbours = court.neighbours
+    shared = neighbours.shared_bands(Signature(rows, NO_ROWS), Signature(other, NO_ROWS))
+    assert shared == choose(0.8).count - 2

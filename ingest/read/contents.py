@@ -82,6 +82,12 @@ def _archive(blob: Blob, job: Job) -> Iterator[Event]:
     return archives.read(blob, job, events)
 
 
+def _warc(blob: Blob, job: Job) -> Iterator[Event]:
+    from ingest.read import warc  # noqa: PLC0415  # as above
+
+    return warc.events(blob, job)
+
+
 _READ: dict[Format, Callable[[Blob, Job], Iterator[Event]]] = {
     "text": _document,
     "markdown": _document,
@@ -94,4 +100,5 @@ _READ: dict[Format, Callable[[Blob, Job], Iterator[Event]]] = {
     "parquet": _parquet,
     "zip": _archive,
     "tar": _archive,
+    "warc": _warc,
 }

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 Format: TypeAlias = Literal[
-    "text", "markdown", "html", "xhtml", "jsonl", "json", "csv", "tsv", "parquet", "zip", "tar"
-]
+    "text", "markdown", "html", "xhtml", "jsonl", "json", "csv", "tsv", "parquet", "zip", "tar",
+    "warc",
+]  # fmt: skip
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 
@@ -31,6 +32,9 @@ _ENDINGS: dict[str, Format] = {
     "parquet": "parquet",
     "zip": "zip",
     "tar": "tar",
+    "warc": "warc",
+    "arc": "warc",
+    "wet": "warc",
 }
 _PACKED = {"gz": "gz", "bz2": "bz2", "xz": "xz", "zst": "zst"}
 _PACKED_TAR = {"tgz": "gz", "tbz2": "bz2", "tbz": "bz2", "txz": "xz", "tzst": "zst"}
@@ -62,6 +66,6 @@ def form_of(name: str) -> Form:
     if ending in _PACKED_TAR:
         return Form("tar", _PACKED_TAR[ending])
     packing = _PACKED.get(ending, "")
-    if packing:
+    if packing or (ending == "lz4" and _ENDINGS.get(stem.rpartition(".")[2]) == "warc"):
         _, _, ending = stem.rpartition(".")
     return Form(_ENDINGS.get(ending), packing)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest.dedup.bands import Bands, choose
+from ingest.dedup.bands import Bands, choose_for
 from ingest.dedup.decide import Rules
 from ingest.dedup.signatures import Signer
 from ingest.dedup.story import StoryRule
@@ -181,7 +181,8 @@ def make_rules(dedup: Dedup) -> Rules:
 def make_bands(settings: Settings) -> Bands:
     """Bands and rows of the near index."""
     dedup = settings.dedup
-    return choose(dedup.near_threshold, dedup.near_recall, make_signer(settings).permutations)
+    permutations = make_signer(settings).permutations
+    return choose_for(dedup.near_threshold, dedup.near_containment, dedup.near_recall, permutations)
 
 
 def rules_version(settings: Settings) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from ingest.catalog.store import Store
 from ingest.dedup import decide
-from ingest.dedup.bands import choose
+from ingest.dedup.bands import Bands, choose, choose_for
 from ingest.dedup.decide import Rules
 from ingest.dedup.signatures import Reference
 from ingest.documents import Document, Signature
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BATCH = 256
+RULES = Rules(story="ignore")
+BANDS = choose(0.8)
 NO_ROWS = np.zeros(128, np.uint32)
 TEMPLATE = [f"frame{n}" for n in range(200)]
 
@@ -36,11 +38,16 @@ def page(number: int, own: int) -> str:
 class Court:
     """A judge over a fresh store, and how many pairs were verified."""
 
-    def __init__(self, store: Store, patch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self,
+        store: Store,
+        patch: pytest.MonkeyPatch,
+        rules: Rules = RULES,
+        bands: Bands = BANDS,
+    ) -> None:
         self.verified = 0
         self.signer = Reference()
-        self.neighbours = Neighbours(store, choose(0.8), 6)
-        rules = Rules(story="ignore")
+        self.neighbours = Neighbours(store, bands, 6)
         self.judge = Judge(store, rules, self.neighbours, run=1, added="", priorities={})
         compare = decide.jaccard
 
@@ -121,3 +128,15 @@ def test_bands_shared_are_counted_as_their_keys_would_be(court: Court):
     neighbours = court.neighbours
     shared = neighbours.shared_bands(Signature(rows, NO_ROWS), Signature(other, NO_ROWS))
     assert shared == choose(0.8).count - 2
+
+
+def test_a_truncated_copy_is_near_where_containment_is_a_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    texts = [" ".join(f"w{number}x{n}" for n in range(200)) for number in range(30)]
+    cut = [" ".join(text.split(" ")[:110]) for text in texts]
+    with closing(Store(tmp_path, write=True)) as store:
+        rules = Rules(story="ignore", near_containment=0.9)
+        court = Court(store, monkeypatch, rules, choose_for(0.8, 0.9))
+        assert set(court.take(texts, "whole")) == {""}
+        assert court.take(cut, "cut") == ["near"] * 30

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.dedup.bands import Bands, choose, keys
+from ingest.dedup.bands import SHORTER, Bands, choose, choose_for, keys, least_jaccard
+from ingest.dedup.minhash import minhash
 from ingest.errors import UsageError
 
 
@@ -72,3 +73,21 @@ def test_keys_are_pinned():
     # A change here makes every stored band index useless: it must be made anew.
     found = keys(np.arange(6, dtype=np.uint32)[None, :], Bands(2, 3, 0.8))
     assert found.tolist() == [[5779937903059728735, 1526173014234441621]]
+
+
+def test_containment_needs_bands_for_the_jaccard_that_it_implies():
+    assert choose_for(0.8, 0.0) == choose(0.8)
+    assert least_jaccard(1.0) == SHORTER
+    assert choose_for(0.8, 0.9) == choose(least_jaccard(0.9))
+    assert choose_for(0.3, 0.9) == choose(0.3)
+
+
+def test_truncated_copies_down_to_half_the_length_become_candidates():
+    random = np.random.default_rng(3)
+    bands, found = choose_for(0.8, 0.9), 0
+    for _ in range(200):
+        text = random.integers(0, 1 << 32, 400, dtype=np.uint32)
+        cut = np.concatenate([text[:180], random.integers(0, 1 << 32, 20, dtype=np.uint32)])
+        both = keys(np.stack([minhash(text, 128, 1), minhash(cut, 128, 1)]), bands)
+        found += bool((both[0] == both[1]).any())
+    assert found >= 198  # of 200, each exactly at containment 0.9 and half the length

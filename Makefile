@@ -6,7 +6,8 @@ READY  := $(VENV)/.ready
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TESTS  := $(VENV)/.ready-for-tests
 
-.PHONY: help run test test-all check lint format docs bench-start bench-extraction bench-dedup bench-corpus clean
+.PHONY: help run test test-all check lint format docs clean \
+	bench-start bench-engine bench-extraction bench-dedup bench-corpus
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -42,6 +43,18 @@ check: lint  ## lint, types, layers, then the tests with coverage
 format: $(TESTS)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench-start: $(TESTS)  ## how long the command line takes to answer
+	$(BIN)/python benchmarks/startup.py
+
+bench-engine: $(TESTS)  ## overhead of worker processes
+	$(BIN)/python benchmarks/engine.py
+
+bench-extraction: $(TESTS)  ## main-text extraction beside its peers (INGEST_DATA)
+	$(BIN)/python benchmarks/extraction.py --markdown
+
+bench-corpus: $(TESTS)  ## publishing and reading, from 10^4 documents
+	$(BIN)/python benchmarks/corpus.py
 
 docs: $(TESTS)  ## write docs/commands.md and docs/settings.md from the code
 	$(BIN)/python tests/reference.py

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Kind: TypeAlias = Literal["exact", "near", "story"]
 
 
@@ -264,6 +264,6 @@ Decision: TypeAlias = Kept | Dropped | Linked
 
 
 def document_id(source: str, source_id: str) -> str:
-    """First 128 bits, in hexadecimal, of SHA-256 over the canonical JSON ``[source, source_id]``."""
+    """First 128 bits, in hexadecimal, of SHA-256 of the JSON ``[source, source_id]``."""
     name = json.dumps([source, source_id], ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -26,7 +26,6 @@ from ingest.catalog.database import catalog_errors, store_errors
 from ingest.catalog.lock import writer_lock
 from ingest.catalog.store import Store
 from ingest.catalog.views import Views
-from ingest.documents import RawDocument
 from ingest.errors import StoreError, UsageError
 from ingest.publish.repair import repair
 from ingest.wiring import Part, make_judge
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ingest.catalog.views import View
-    from ingest.documents import JSON, Event
+    from ingest.documents import JSON, Event, RawDocument
     from ingest.publish.publish import Publication
     from ingest.read.base import Context
     from ingest.settings import Settings
@@ -46,7 +45,9 @@ if TYPE_CHECKING:
 def _locked(settings: Settings, options: RunOptions) -> Iterator[Store]:
     """The store, open for writing, with its lock held; it must be there already."""
     if not (settings.store / "catalog.db").exists():
-        raise StoreError(f"{settings.store}: there is no store here", hint="`ingest run` makes one.")
+        raise StoreError(
+            f"{settings.store}: there is no store here", hint="`ingest run` makes one."
+        )
     with (
         catalog_errors(settings.store / "catalog.db"),
         writer_lock(settings.store, wait=options.wait, label="upkeep"),

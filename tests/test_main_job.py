@@ -63,7 +63,9 @@ class TestSeeds:
         assert counts == {"read": 5, "new": 5, "story": 2, "documents": 5}
         assert (report.sequence, report.documents) == (1, 5)
 
-    def test_the_three_reports_are_one_story_and_the_others_alone(self, made: tuple[Project, RunReport]) -> None:
+    def test_the_three_reports_are_one_story_and_the_others_alone(
+        self, made: tuple[Project, RunReport]
+    ) -> None:
         project, _ = made
         stories: dict[str, set[str]] = {}
         for record in project.records():

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
-from dataclasses import replace
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ONE = "001_05ad71e9d67d27b6.txt"
-SECRET = "derisking"
+SECRET = "derisking"  # noqa: S105 - a word to look for
 """A word that only this seed has."""
 
 
@@ -39,10 +38,8 @@ def frames_in(data: bytes) -> list[bytes]:
     """Every Zstandard frame that still stands anywhere in the bytes."""
     found, start = [], data.find(zstandard.FRAME_HEADER)
     while start >= 0:
-        try:
+        with suppress(zstandard.ZstdError):
             found.append(zstandard.ZstdDecompressor().decompress(data[start:], 1 << 20))
-        except zstandard.ZstdError:
-            pass
         start = data.find(zstandard.FRAME_HEADER, start + 1)
     return found
 

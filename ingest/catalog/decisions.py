@@ -56,9 +56,9 @@ class Decisions:
     def twins(self, number: int) -> list[Standing]:
         """Other survivors with the same canonical text."""
         return self._select(
-            "content_hash = (SELECT content_hash FROM documents WHERE number = ?)"
-            f" AND number <> ? AND {SURVIVES}",
-            (number, number),
+            f"{SURVIVES} AND number <> ?1"  # noqa: S608 - a constant
+            " AND content_hash = (SELECT content_hash FROM documents WHERE number = ?1)",
+            (number,),
         )
 
     def survivors(self, numbers: Iterable[int]) -> list[Standing]:
@@ -119,7 +119,12 @@ class Decisions:
         )
 
     def decide(
-        self, standing: Standing, decision: Decision, story_id: str = "", *, represents: bool = False
+        self,
+        standing: Standing,
+        decision: Decision,
+        story_id: str = "",
+        *,
+        represents: bool = False,
     ) -> None:
         """Keep a decision, and note what it changes in the corpus."""
         state, kind, of_number, reason = _columns(decision)

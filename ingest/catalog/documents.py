@@ -115,14 +115,14 @@ class Documents:
         ).fetchall()
         return [row[0] for row in rows]
 
-    def signatures(self, condition: Literal["survivors", "representing"]) -> Iterator[
-        tuple[int, Signature]
-    ]:
+    def signatures(
+        self, condition: Literal["survivors", "representing"]
+    ) -> Iterator[tuple[int, Signature]]:
         """Number and signatures of every survivor, or of what represents stories, as they came."""
         states = {"survivors": SURVIVES, "representing": REPRESENTS}[condition]
         rows = self._connection.execute(
-            "SELECT number, near, story FROM documents JOIN signatures USING (number)"
-            f" WHERE {states} ORDER BY number"  # noqa: S608 - one of two above
+            "SELECT number, near, story FROM documents JOIN signatures USING (number)"  # noqa: S608 - one of two above
+            f" WHERE {states} ORDER BY number"
         )
         for number, near, story in rows:
             yield number, Signature(np.frombuffer(near, np.uint32), np.frombuffer(story, np.uint32))

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 # `make_wanted(table, id, body, reason)` and `make_published(table, id, revision, digest,
 # shard)` build its values; a staged row comes back with the attributes of the latter.
 
-_IN_CORPUS: Final = "(d.state IN (1, 3))"
 _SETTLED: Final = "settled"
 _SEALED: Final = "sealed"
 
@@ -34,8 +33,8 @@ SELECT line, id, revision, digest,
 FROM staged AS r
 """
 
-_DOCUMENTS: Final = f"""
-SELECT p.id, p.reason, d.number IS NOT NULL AND {_IN_CORPUS}, d.number,
+_DOCUMENTS: Final = """
+SELECT p.id, p.reason, d.number IS NOT NULL AND d.state IN (1, 3), d.number,
     d.source, d.source_id, d.url, d.title, d.author, d.language, d.created, d.added,
     d.words, lower(hex(d.content_hash)), iif(d.kind IN ('', 'story'), d.story_id, s.story_id),
     iif(d.state = 1, 1.0, d.similarity), d.extractor, r.run_id, d.metadata,
@@ -125,7 +124,7 @@ class SQLiteLedger:
         )
 
     def moved(self, sequence: int, table: str, old: Iterable[str], new: str) -> None:  # noqa: ARG002 - as above
-        """Stage that every line of the shards ``old`` that is not staged otherwise is in ``new``."""
+        """Stage that lines of the shards ``old`` are in ``new``, unless staged otherwise."""
         self._begin()
         self._connection.executemany(
             "INSERT OR REPLACE INTO moved (line, old, new) VALUES (?, ?, ?)",

@@ -73,7 +73,7 @@ class Views:
         self._connection = connection
 
     def named(self, name: str) -> View:
-        """The document that ``name`` means: an id, the first 4 or more digits of one, or a source_id.
+        """The document that ``name`` means: an id, the beginning of one, or a source_id.
 
         Raises `UsageError` where none or several are meant.
         """
@@ -109,7 +109,8 @@ class Views:
     def group_leaders(self, limit: int) -> list[View]:
         """Documents that others were decided against, the newest story first."""
         return self._select(
-            "WHERE d.state = 1 AND EXISTS (SELECT 1 FROM documents AS m WHERE m.of_number = d.number)"
+            "WHERE d.state = 1 AND EXISTS"
+            " (SELECT 1 FROM documents AS m WHERE m.of_number = d.number)"
             " ORDER BY d.arrival DESC LIMIT ?",
             limit,
         )
@@ -128,7 +129,7 @@ class Views:
         rows = self._connection.execute(
             "SELECT iif(kind = '', 'kept', kind), count(*) FROM documents GROUP BY 1"
         ).fetchall()
-        return {name: count for name, count in sorted(rows)}
+        return dict(sorted(rows))
 
     def sources(self) -> dict[str, int]:
         """How many documents each source has in the catalog."""

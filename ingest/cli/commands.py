@@ -30,7 +30,7 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="[INPUT]…",
-            help="Files, folders, globs, `-` for JSONL on stdin; without any, the configured sources.",
+            help="Files, folders, globs, or `-` for stdin; without any, the configured sources.",
         ),
     ] = None,
     config: Config = None,
@@ -83,7 +83,7 @@ def dups(
 
 
 @app.command(
-    epilog="Examples:  ingest explain 9a41c0   |   ingest explain a.txt b.txt   (two: how they compare)"
+    epilog="Examples:  ingest explain 9a41c0   |   ingest explain a.txt b.txt   (how two compare)"
 )
 def explain(
     first: Document,
@@ -185,7 +185,7 @@ def reindex(
     json: Json = False,
     log_format: LogFormat = "human",
 ) -> None:
-    """Sign and decide every document again, in order of arrival (after changed [dedup] settings)."""
+    """Sign and decide every document again (after changed [dedup] settings)."""
     from ingest.cli.running import reindex_command  # noqa: PLC0415 - heavy
 
     settings = load_settings(config, store)

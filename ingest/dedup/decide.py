@@ -140,7 +140,12 @@ class Memory(Protocol):
         ...
 
     def decide(
-        self, standing: Standing, decision: Decision, story_id: str = "", *, represents: bool = False
+        self,
+        standing: Standing,
+        decision: Decision,
+        story_id: str = "",
+        *,
+        represents: bool = False,
     ) -> None:
         """Keep a decision; ``story_id`` is ``""`` for a copy, which has its survivor's.
 

@@ -106,7 +106,8 @@ def _without_lone_headings(path: NDArray[np.bool_], units: Sequence[str]) -> NDA
     """
     kept = path.copy()
     last = np.flatnonzero(path)[-1] if path.any() else 0
-    for at in np.flatnonzero(path[1:last] & ~path[2 : last + 1]) + 1:
+    ends: list[int] = (np.flatnonzero(path[1:last] & ~path[2 : last + 1]) + 1).tolist()
+    for at in ends:
         unit = units[at]
         short = len(unit) <= _HEADING_LENGTH and not ends_sentence(unit)
         if short and kept[at - 1] and ends_sentence(units[at - 1]):

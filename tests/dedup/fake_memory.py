@@ -66,9 +66,11 @@ class FakeMemory:
         mine = self.known[number]
         if not mine.represents:
             return []
-        return self._others(number, lambda k: k.story_id == mine.story_id and k.decision is not None)
+        return self._others(
+            number, lambda k: k.story_id == mine.story_id and k.decision is not None
+        )
 
-    def overlap(self, number: int, other: int, kind: Kind) -> Overlap:
+    def overlap(self, _number: int, _other: int, _kind: Kind) -> Overlap:
         return Overlap(1, 0.5)
 
     def shingles(self, number: int) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
@@ -91,7 +93,12 @@ class FakeMemory:
         one.represents = False
 
     def decide(
-        self, standing: Standing, decision: Decision, story_id: str = "", *, represents: bool = False
+        self,
+        standing: Standing,
+        decision: Decision,
+        story_id: str = "",
+        *,
+        represents: bool = False,
     ) -> None:
         one = self.known[standing.number]
         one.represents = represents

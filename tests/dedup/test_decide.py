@@ -18,7 +18,8 @@ from ingest.documents import Dropped, Kept, Linked, Standing
 _spec = importlib.util.spec_from_file_location(
     "fake_memory", Path(__file__).with_name("fake_memory.py")
 )
-assert _spec and _spec.loader
+assert _spec
+assert _spec.loader
 fake_memory = importlib.util.module_from_spec(_spec)
 sys.modules["fake_memory"] = fake_memory
 _spec.loader.exec_module(fake_memory)

@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001, E501 - other scripts, and sentences that are one line each
+# ruff: noqa: E501 - other scripts, and sentences that are one line each
 from __future__ import annotations
 
 import time

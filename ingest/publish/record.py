@@ -19,7 +19,11 @@ _ID = r"^[0-9a-f]{32}$"
 
 class _Line(BaseModel):
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        populate_by_name=True,
+        json_schema_serialization_defaults_required=True,
     )
 
 

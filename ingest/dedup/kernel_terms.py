@@ -15,6 +15,7 @@ from ingest.dedup import rarity, story
 from ingest.dedup import terms as reference
 from ingest.dedup.kernel import (
     FOLD_MASK,
+    ONE_BYTE,
     START_BITS,
     Alphabet,
     Bytes,
@@ -62,6 +63,7 @@ TERMS, LEAD = reference.TERMS, reference.LEAD
 TITLE_WEIGHT, LEAD_WEIGHT = reference.TITLE_WEIGHT, reference.LEAD_WEIGHT
 LEVELLING = reference._LEVELLING  # noqa: SLF001 - the same rounds
 LARGEST = 255
+FEW = 64
 SIGNED = story.SIGNED
 BASE = np.uint64(TOKEN_BASE)
 LINE_BREAK = np.uint64(ord("\n"))
@@ -172,7 +174,7 @@ def sum_up(tokens: Tokens, found: Occurrences, line: int, table: Table) -> Sums:
     size = 16
     while size < 2 * keys.size:
         size *= 2
-    slots = np.zeros(size, np.int32)  # entry + 1, by open addressing
+    slots = np.zeros(size, np.uint64)  # hash << 32 | entry + 1, by open addressing
     short, counts = np.empty(keys.size, np.uint32), np.empty(keys.size, np.int64)
     rarities, first = np.empty(keys.size, np.float32), np.empty(keys.size, np.int32)
     used = 0
@@ -180,16 +182,19 @@ def sum_up(tokens: Tokens, found: Occurrences, line: int, table: Table) -> Sums:
         place = places[i]
         title = (spans[place] & START_MASK) < line
         count = (TITLE_WEIGHT if title else LEAD_WEIGHT) if place < LEAD else 1
-        half = np.uint32(keys[i] >> HALF)
+        half = keys[i] >> HALF
         slot = np.int64(half) & (size - 1)
-        while slots[slot] and short[slots[slot] - 1] != half:
+        held = slots[slot]
+        while held and held >> HALF != half:
             slot = (slot + 1) & (size - 1)
-        if slots[slot]:
-            counts[slots[slot] - 1] += count
+            held = slots[slot]
+        if held:
+            counts[np.int64(held & LOW32) - 1] += count
             continue
-        short[used], counts[used], rarities[used], first[used] = half, count, above[i], place
+        short[used], counts[used] = np.uint32(half), count
+        rarities[used], first[used] = above[i], place
         used += 1
-        slots[slot] = used
+        slots[slot] = half << HALF | np.uint64(used)
     for i in range(used):  # apart from the loop above, so that cache misses overlap
         if rarities[i] == UNKNOWN:
             own = own_rarity(tokens[0], spans, first[i], table)
@@ -209,8 +214,13 @@ def gap(spans: NDArray[np.int64], place: int) -> int:
 def weights_of(counts: NDArray[np.int64], rarities: NDArray[np.float32]) -> NDArray[np.int64]:
     """See `terms.log_tf`: log(1 + count) times rarity, each to 1/128, as integers."""
     weights = np.empty(counts.size, np.int64)
+    known = np.zeros(FEW, np.int64)  # most terms occur once or twice, and a logarithm is 15 ns
     for i in range(counts.size):
-        tf = np.int64(np.rint(np.log1p(np.float64(counts[i])) * STEP))
+        tf = known[counts[i] & (FEW - 1)] if counts[i] < FEW else 0
+        if tf == 0:
+            tf = np.int64(np.rint(np.log1p(np.float64(counts[i])) * STEP))
+            if counts[i] < FEW:
+                known[counts[i]] = tf
         weights[i] = tf * np.int64(rarities[i] * np.float32(STEP))
     return weights
 
@@ -327,15 +337,19 @@ def packed(hashes: Rows, weights: Bytes) -> Bytes:
 
 
 @jit
-def capitals_of(text: Bytes, leads: NDArray[np.int64], alphabet: Alphabet) -> NDArray[np.bool_]:
+def find_capitals(
+    text: Bytes, leads: NDArray[np.int64], alphabet: Alphabet, out: NDArray[np.bool_]
+) -> None:
     """Tell of each token whether its first character folds to another."""
-    _, index, pages = alphabet
-    out = np.empty(leads.size, np.bool_)
+    fold, index, pages = alphabet
     for i in range(leads.size):
-        point, _ = decode(text, leads[i])
-        entry = pages[index[point >> np.uint32(8)], point & np.uint32(255)]
-        out[i] = (entry & FOLD_MASK) != 0
-    return out
+        letter = text[leads[i]]
+        if letter < ONE_BYTE:
+            out[i] = fold[letter] != letter
+        else:
+            point, _ = decode(text, leads[i])
+            entry = pages[index[point >> np.uint32(8)], point & np.uint32(255)]
+            out[i] = (entry & FOLD_MASK) != 0
 
 
 @jit
@@ -344,18 +358,24 @@ def joined_tokens(title: Text, text: Text, mine: Spans, alphabet: Alphabet) -> T
     hashes, spans, leads = mine
     offset = title[2] + 1 if title[0].size else 0
     before, its_spans, its_leads = tokenise(title[0], title[1], alphabet)
-    shifted = spans + (offset << START_BITS | offset)
-    tokens = np.concatenate((before, hashes))
-    if tokens.size == 0 and text[0].size + offset:
+    if before.size + hashes.size == 0 and text[0].size + offset:
         combined = whole(title[0], NO_HASH)
         if offset:
             combined = combined * BASE + LINE_BREAK
         tokens = np.full(1, fmix64(whole(text[0], combined)))
         return tokens, np.full(1, (offset + text[2]) << START_BITS), np.zeros(1, np.bool_)
-    capitals = np.concatenate(
-        (capitals_of(title[0], its_leads, alphabet), capitals_of(text[0], leads, alphabet))
-    )
-    return tokens, np.concatenate((its_spans, shifted)), capitals
+    first = before.size
+    tokens = np.empty(first + hashes.size, np.uint64)
+    places = np.empty(tokens.size, np.int64)
+    capitals = np.empty(tokens.size, np.bool_)
+    for i in range(first):
+        tokens[i], places[i] = before[i], its_spans[i]
+    for i in range(hashes.size):
+        tokens[first + i] = hashes[i]
+        places[first + i] = spans[i] + (offset << START_BITS | offset)
+    find_capitals(title[0], its_leads, alphabet, capitals[:first])
+    find_capitals(text[0], leads, alphabet, capitals[first:])
+    return tokens, places, capitals
 
 
 def sign(

@@ -30,6 +30,7 @@ from ingest.removals import Removals
 from ingest.turns import Turns
 from ingest.wiring import (
     RunContext,
+    furniture_key,
     make_engine,
     make_judge,
     make_recipe,
@@ -39,6 +40,7 @@ from ingest.wiring import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from ingest.catalog.runs import Status
     from ingest.engine.base import Engine
@@ -67,6 +69,7 @@ class RunOptions:
     whoever wants the same bytes twice; ``cancelled`` is asked at least once a second,
     ``progress`` told after each batch.  ``overdue`` makes a failure of what was cancelled.
     Runs with the same ``turns`` share the store's lock; ``seated`` is told their seats.
+    ``engine`` gives what prepares the documents, for the length of the run.
     """
 
     full: bool = False
@@ -81,6 +84,9 @@ class RunOptions:
     fault: Callable[[str], None] = lambda _point: None
     turns: Turns | None = None
     seated: Callable[[Seat], None] = lambda _seat: None
+    engine: Callable[[Settings], AbstractContextManager[Engine]] = lambda settings: closing(
+        make_engine(settings)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +258,7 @@ class _Pass:
                 self.store.connection.execute("BEGIN IMMEDIATE")
             number = self._begin()
         reports: list[SourceReport] = []
-        engine = make_engine(self._settings)
-        with closing(engine):
+        with self._options.engine(self._settings) as engine:
             judge = make_judge(self.store, self._settings, number, self._now())
             judge.checkpoint = self._options.fault
             for part in parts:
@@ -311,7 +316,8 @@ class _Pass:
         return report
 
     def _ingest(self, part: Part, number: int, judge: Judge, engine: Engine, tally: Tally) -> None:
-        recipe = make_recipe(self._settings, part.source)
+        furniture = self.store.meta(furniture_key(part.source.name))
+        recipe = make_recipe(self._settings, part.source, furniture)
         version = recipe.version()
         with self._seat.turn():
             items = self.store.items(part.source.name, recipe=version, run=number)

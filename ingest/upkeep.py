@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def _locked(settings: Settings, options: RunOptions) -> Iterator[Store]:
+def locked(settings: Settings, options: RunOptions) -> Iterator[Store]:
     """The store, open for writing, with its lock held; it must be there already."""
     if not (settings.store / "catalog.db").exists():
         raise StoreError(
@@ -77,7 +77,7 @@ def forget(
     copies are named, and forgotten too with ``copies``.
     Raises `UsageError` where a name means no document, before anything is changed.
     """
-    with _locked(settings, options) as store:
+    with locked(settings, options) as store:
         check_version(store, settings)
         chosen, left = _with_copies(store, names, copies=copies)
         run_id = options.run_id or new_run_id(options.clock())
@@ -146,7 +146,7 @@ def retry(
     Items of which no bytes were kept, or that could not be read at all, are read again from
     their source by its next run; their number comes second.
     """
-    with _locked(settings, options) as store:
+    with locked(settings, options) as store:
         parts, later = [], 0
         for name in sorted({entry.source for entry in store.quarantine.entries(source=source)}):
             kept, again = _kept_items(store, name, reason)
@@ -177,14 +177,14 @@ def _kept_items(store: Store, name: str, reason: str) -> tuple[tuple[RawDocument
 
 def compact(settings: Settings, options: RunOptions = RunOptions()) -> Publication | None:
     """Merge the corpus's shards as far as they fit together; None where nothing changes."""
-    with _locked(settings, options) as store:
+    with locked(settings, options) as store:
         run_id = options.run_id or new_run_id(options.clock())
         return make_publisher(settings, options).compact(open_ledger(store), run_id)
 
 
 def mend(settings: Settings, options: RunOptions = RunOptions()) -> list[str]:
     """Put right what can be derived from the catalog or from the corpus; what was done."""
-    with _locked(settings, options) as store:
+    with locked(settings, options) as store:
         run_id = options.run_id or new_run_id(options.clock())
         return repair(make_publisher(settings, options), open_ledger(store), run_id)
 
@@ -201,7 +201,7 @@ def backup(settings: Settings, target: Path, options: RunOptions = RunOptions())
     if target.exists():
         raise UsageError(f"{target} is there already", hint="Name a new folder.")
     partial = target.with_name(f"{target.name}.partial")
-    with _locked(settings, options) as store, store_errors(target):
+    with locked(settings, options) as store, store_errors(target):
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         copy_catalog(store.connection, partial / "catalog.db")

@@ -33,6 +33,18 @@ if TYPE_CHECKING:
 COMMAND_LINE = "cli"
 """Name of the source that inputs on the command line belong to, unless --name says another."""
 
+HEAVY = (
+    "ingest.cli",
+    "ingest.dedup.signatures",
+    "ingest.extract.html",
+    "ingest.extract.plain",
+    "ingest.normalise",
+    "numba",
+    "trafilatura",
+    "py3langid",
+)
+"""What workers need; imported once, by the server that they are forked from."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
@@ -49,6 +61,12 @@ class RunContext:
     def fingerprint(self, source_id: str) -> str:
         """What was remembered of an item; ``""`` where it must be read."""
         return self.known(source_id)
+
+    def canonical_url(self, url: str) -> str:
+        """The address as `Document.url` has it."""
+        from ingest.normalise.urls import canonical_url  # noqa: PLC0415 - readers of files need none
+
+        return canonical_url(url)
 
     def now(self) -> datetime:
         """The run's time."""
@@ -139,15 +157,24 @@ def _check_paths(inputs: list[str]) -> None:
 # --- stages ---------------------------------------------------------------------------
 
 
-def make_recipe(settings: Settings, source: Source) -> Recipe:
-    """How the documents of one source are prepared."""
+def furniture_key(source: str) -> str:
+    """Name under which the catalog keeps what `ingest learn` found in a source."""
+    return f"furniture:{source}"
+
+
+def make_recipe(settings: Settings, source: Source, furniture: str = "") -> Recipe:
+    """How the documents of one source are prepared; ``furniture`` is what was learnt of it."""
     from ingest.extract import ExtractOptions  # noqa: PLC0415 - not needed to decide or publish
+    from ingest.extract.furniture import FurnitureTable  # noqa: PLC0415 - as above
     from ingest.normalise import NormaliseOptions  # noqa: PLC0415 - as above
 
     steps = (*settings.step, *source.step)
     return Recipe(
         source=source.name,
-        extract=ExtractOptions(mode=source.extract),
+        extract=ExtractOptions(
+            mode=source.extract,
+            furniture=FurnitureTable.from_json(furniture) if furniture else None,
+        ),
         normalise=NormaliseOptions(),
         steps=tuple((step.use, step.options) for step in steps),
         signer=make_signer(settings),
@@ -215,4 +242,4 @@ def make_engine(settings: Settings) -> Engine:
         return Inline()
     from ingest.engine.processes import Processes  # noqa: PLC0415 - one of two
 
-    return Processes(workers=settings.workers, limits=limits)
+    return Processes(settings.workers, limits, preload=HEAVY)

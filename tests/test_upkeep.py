@@ -183,6 +183,25 @@ class TestCorpus:
             upkeep.compact(project.settings())
 
 
+class TestLearning:
+    def test_lines_that_recur_are_left_out_by_the_next_run(self, project: Project) -> None:
+        for path in project.seeds.iterdir():
+            path.unlink()
+        recurring = "Our members read the paper on Sundays before anybody else in town does."
+        for town in ("Lund", "Ystad", "Malmo", "Simrishamn", "Trelleborg", "Landskrona"):
+            story = f"The harbour of {town} was rebuilt by people from nearby last spring. " * 8
+            text = f"Harbour of {town}\n\n{story}\n\n{recurring}\n\nIn {town}: {story}\n"
+            (project.seeds / f"{town}.txt").write_text(text)
+        project.run()
+        assert any(recurring in record["text"] for record in project.records())
+        done = project.cli("learn", "seeds", "--json")
+        assert json.loads(done.stdout)["lines"] == 1, done.stderr
+        report = project.run(options=RunOptions())
+        assert report.counts["updated"] == 6
+        assert not any(recurring in record["text"] for record in project.records())
+        assert project.run(options=RunOptions()).counts["unchanged"] == 6
+
+
 class TestCommandLine:
     def test_each_command_once(self, project: Project) -> None:
         project.run()

@@ -220,5 +220,6 @@ for command in (
     upkeep.backup,
     upkeep.restore,
     upkeep.init,
+    upkeep.learn,
 ):
     app.command()(command)

@@ -131,3 +131,27 @@ def init(
     from ingest.cli.scaffold import scaffold  # noqa: PLC0415 - not for --help
 
     scaffold(folder)
+
+
+def learn(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Name of a configured source.")],
+    config: Config = None,
+    store: StoreDir = None,
+    wait: Wait = 0.0,
+    json: Json = False,
+) -> None:
+    """Find the lines that recur across a source's plain texts, and leave them out from now on."""
+    from ingest.app import RunOptions  # noqa: PLC0415 - heavy
+    from ingest.cli import printing  # noqa: PLC0415 - heavy
+    from ingest.cli.looking import print_json  # noqa: PLC0415 - heavy
+    from ingest.learning import learn_source  # noqa: PLC0415 - heavy
+
+    table = learn_source(_ready(config, store), source, RunOptions(wait=wait))
+    if json:
+        found = {"documents": table.documents, "lines": len(table.hashes)}
+        print_json({"source": source, "version": table.version, **found})
+        return
+    documents = printing.plural(table.documents, "document")
+    recurring = printing.plural(len(table.hashes), "recurring line")
+    printing.line(f"{source}: {recurring} in {documents}")
+    printing.line("The next run extracts its texts anew.")

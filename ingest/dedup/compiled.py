@@ -17,6 +17,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numba
 import numpy as np
 
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
 from ingest.dedup import kernel, kernel_terms
 from ingest.dedup.characters import CLASS_SHIFT, FOLD_MASK, characters
 from ingest.dedup.minhash import permutations
@@ -150,7 +155,8 @@ def _ready(
         try:
             with _cache_in(chosen):
                 made: Callable[..., Any] = numba.njit(cache=True)(function)
-            made(*example)
+            with _one_compiles(Path(chosen), function.__name__):
+                made(*example)
         except _CACHE_ERRORS:  # a full disk, a damaged file: the cache is a convenience only
             pass
         else:
@@ -158,6 +164,20 @@ def _ready(
     bare: Callable[..., Any] = numba.njit(function)
     bare(*example)
     return bare
+
+
+@contextmanager
+def _one_compiles(folder: Path, name: str) -> Iterator[None]:
+    """Wait where another process compiles the same just now, to read what it leaves.
+
+    Workers start together: each would spend the same 14 seconds of its core.
+    """
+    if fcntl is None or next(folder.rglob(f"*.{name}-*.nbi"), None):
+        yield
+        return
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _writable(folder: Path) -> bool:

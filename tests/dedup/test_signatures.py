@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,6 +95,29 @@ def no_cache_variable(monkeypatch: pytest.MonkeyPatch):
 def test_compiled_code_is_kept_in_the_folder(tmp_path: Path):
     compiled._ready(double, str(tmp_path / "cache"), (np.ones(1),))
     assert list((tmp_path / "cache").rglob("*.nbc"))
+
+
+@pytest.mark.usefixtures("no_cache_variable")
+def test_one_process_compiles_and_the_others_wait(tmp_path: Path):
+    entered, go = threading.Event(), threading.Event()
+
+    def second() -> None:
+        go.wait()
+        with compiled._one_compiles(tmp_path, "double"):
+            entered.set()
+
+    waiting = threading.Thread(target=second)
+    waiting.start()
+    with compiled._one_compiles(tmp_path, "double"):
+        go.set()
+        assert not entered.wait(0.2)
+    waiting.join()
+    assert entered.is_set()
+    (tmp_path / "kernel.double-1.nbi").touch()
+    with (tmp_path / "double.lock").open("w") as lock:
+        compiled.fcntl.flock(lock, compiled.fcntl.LOCK_EX)
+        with compiled._one_compiles(tmp_path, "double"):
+            pass  # nobody waits once there is something to read
 
 
 @pytest.mark.usefixtures("no_cache_variable")

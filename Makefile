@@ -53,6 +53,12 @@ bench-engine: $(TESTS)  ## overhead of worker processes
 bench-extraction: $(TESTS)  ## main-text extraction beside its peers (INGEST_DATA)
 	$(BIN)/python benchmarks/extraction.py --markdown
 
+bench-dedup: $(TESTS)  ## signatures, recall, index; whole runs beside peers (installs 3 GB)
+	$(BIN)/python benchmarks/dedup.py
+	$(BIN)/python benchmarks/index.py --documents 100000
+	[ -z "$$INGEST_DATA" ] || $(BIN)/python benchmarks/stories.py
+	$(BIN)/python benchmarks/peers_dedup.py --install
+
 bench-corpus: $(TESTS)  ## publishing and reading, from 10^4 documents
 	$(BIN)/python benchmarks/corpus.py
 

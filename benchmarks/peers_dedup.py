@@ -1,9 +1,10 @@
 """Whole runs, JSONL in and a corpus out, on 2 cores: ingest, text-dedup, datatrove.
 
-    python benchmarks/peers_dedup.py [--documents N] [--text-dedup PYTHON] [--datatrove PYTHON]
+    python benchmarks/peers_dedup.py [--documents N] [--install]
+                                     [--text-dedup PYTHON] [--datatrove PYTHON]
 
 The others are run by the Python of an environment of their own, in which they have been
-installed (``text-dedup``; ``datatrove[processing,io] spacy``).  All look for copies by word 5-grams
+installed or, with --install, are now (`PACKAGES`, some 3 GB).  All look for copies by word 5-grams
 with 18 bands of 6 rows at Jaccard 0.8.  ingest also detects languages, verifies, links stories
 and keeps a catalog.
 
@@ -28,6 +29,8 @@ from dedup import THRESHOLD, exact_join
 from generate import corpus
 
 from ingest.dedup.shingles import shingles
+
+PACKAGES = {"text-dedup": ["text-dedup"], "datatrove": ["datatrove[processing,io]", "spacy"]}
 
 DATATROVE = """
 import sys
@@ -63,6 +66,18 @@ import json, sys
 import datasets
 print(json.dumps([str(one) for one in datasets.load_from_disk(sys.argv[1])["id"]]))
 """
+
+
+def install(name: str, folder: Path) -> str:
+    """Python of a new environment with a peer in it; ``""``, and why, where that fails."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder / name)], check=True)
+    python = str(folder / name / "bin" / "python")
+    command = [python, "-m", "pip", "install", "--quiet", *PACKAGES[name]]
+    done = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        print(json.dumps({"run": name, "not installed": done.stderr[-500:]}), flush=True)
+        return ""
+    return python
 
 
 def timed(command: list[str], folder: Path) -> tuple[float, int]:
@@ -131,7 +146,16 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=20_000)
     parser.add_argument("--text-dedup", default="")
     parser.add_argument("--datatrove", default="")
+    parser.add_argument("--install", action="store_true")
     asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        if asked.install:
+            asked.text_dedup = asked.text_dedup or install("text-dedup", Path(scratch))
+            asked.datatrove = asked.datatrove or install("datatrove", Path(scratch))
+        compare(asked, Path(scratch) / "runs")
+
+
+def compare(asked: argparse.Namespace, scratch: Path) -> None:
     texts = corpus(asked.documents).texts
     true = exact_join([shingles(text) for text in texts], THRESHOLD)
     paired = {str(number) for pair in true for number in pair}
@@ -141,31 +165,30 @@ def main() -> None:
         "text-dedup": asked.text_dedup and (lambda *to: run_text_dedup(asked.text_dedup, *to)),
         "datatrove": asked.datatrove and (lambda *to: run_datatrove(asked.datatrove, *to)),
     }
-    with tempfile.TemporaryDirectory() as scratch:
-        source = Path(scratch) / "in"
-        source.mkdir()
-        with (source / "all.jsonl").open("w") as file:
-            for number, text in enumerate(texts):
-                file.write(json.dumps({"id": str(number), "text": text}) + "\n")
-        for name, run in runs.items():
-            if not run:
-                continue
-            folder = Path(scratch) / name
-            folder.mkdir()
-            seconds, memory, kept = run(source, folder)
-            removed = {str(number) for number in range(len(texts))} - kept
-            split = sum(1 for a, b in true if not (str(a) in kept and str(b) in kept))
-            line = {
-                "run": name,
-                "documents": len(texts),
-                "seconds": round(seconds, 1),
-                "documents_per_second": round(len(texts) / seconds),
-                "peak_mb": memory,
-                "kept": len(kept),
-                "recall": round(split / max(len(true), 1), 4),
-                "precision": round(len(removed & paired) / max(len(removed), 1), 4),
-            }
-            print(json.dumps(line), flush=True)
+    source = scratch / "in"
+    source.mkdir(parents=True)
+    with (source / "all.jsonl").open("w") as file:
+        for number, text in enumerate(texts):
+            file.write(json.dumps({"id": str(number), "text": text}) + "\n")
+    for name, run in runs.items():
+        if not run:
+            continue
+        folder = scratch / name
+        folder.mkdir()
+        seconds, memory, kept = run(source, folder)
+        removed = {str(number) for number in range(len(texts))} - kept
+        split = sum(1 for a, b in true if not (str(a) in kept and str(b) in kept))
+        line = {
+            "run": name,
+            "documents": len(texts),
+            "seconds": round(seconds, 1),
+            "documents_per_second": round(len(texts) / seconds),
+            "peak_mb": memory,
+            "kept": len(kept),
+            "recall": round(split / max(len(true), 1), 4),
+            "precision": round(len(removed & paired) / max(len(removed), 1), 4),
+        }
+        print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":

@@ -74,6 +74,12 @@ class FakeContext:
         """What was remembered of the item or container."""
         return self.fingerprints.get(source_id, "")
 
+    def canonical_url(self, url: str) -> str:
+        """The address as `Document.url` has it."""
+        from ingest.normalise.urls import canonical_url  # noqa: PLC0415 - readers of files need none
+
+        return canonical_url(url)
+
     def now(self) -> datetime:
         """The time that the clock stands at."""
         return self.clock

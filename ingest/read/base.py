@@ -50,6 +50,10 @@ class Context(Protocol):
         """
         ...
 
+    def canonical_url(self, url: str) -> str:
+        """The one spelling of an address that documents are named by; ``""`` for none."""
+        ...
+
     def now(self) -> datetime:
         """The time by the run's clock, UTC."""
         ...

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from loopback import Site
 
 from ingest.documents import Event, Failed, RawDocument
 from ingest.read.files import Files
 from ingest.testing import FakeContext, run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -50,3 +52,10 @@ def short():
         return out
 
     return told
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site()
+    yield site
+    site.stop()

@@ -14,6 +14,7 @@ import structlog
 
 from ingest.daemon import pauses
 from ingest.daemon.clock import system_clock
+from ingest.daemon.engines import Engines
 from ingest.daemon.planner import Planner
 from ingest.daemon.work import Work, ledger, patience_of, run_source, thread
 from ingest.errors import IngestError
@@ -52,6 +53,7 @@ class Daemon:
         self._perform = perform
         self._spawn = spawn
         self._turns = Turns()
+        self._engines = Engines()
         self._lock = threading.RLock()
         self._quiet = threading.Condition(self._lock)
         self._running: dict[str, Work] = {}
@@ -80,7 +82,7 @@ class Daemon:
                 self._start(name)
 
     def _start(self, name: str) -> None:
-        work = Work(name, self.settings, self._turns)
+        work = Work(name, self.settings, self._turns, self._engines)
         self._running[name] = work
         self._spawn(lambda: self._work(work), f"run-{name}")
 
@@ -104,6 +106,7 @@ class Daemon:
             self._running.pop(work.source, None)
             self._planner.ended(work.source, self._clock(), error)
             self._quiet.notify_all()
+        self._engines.expire()
         self.wake()
 
     # --- what is told from outside ----------------------------------------------------
@@ -173,6 +176,7 @@ class Daemon:
             self._stopping = True
             for work in self._running.values():
                 work.stop.set()
+        self._engines.close()
 
     def drain(self, seconds: float) -> list[str]:
         """Wait until no run is left, or the time is up; the sources that still run."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ingest import app, reports
+from ingest.daemon.engines import Engines
 from ingest.daemon.planner import Past, Patience
 from ingest.turns import Turns
 
@@ -30,6 +31,7 @@ class Work:
     source: str
     settings: Settings
     turns: Turns = field(default_factory=Turns)
+    engines: Engines = field(default_factory=Engines)
     stop: threading.Event = field(default_factory=threading.Event)
     overdue: threading.Event = field(default_factory=threading.Event)
     seats: list[Seat] = field(default_factory=list)
@@ -58,6 +60,7 @@ def run_source(work: Work) -> RunReport:
         overdue=work.overdue.is_set,
         turns=work.turns,
         seated=work.seats.append,
+        engine=lambda settings: work.engines.lend(work.source, settings),
     )
     return app.run(work.settings, only=[work.source], options=options)
 

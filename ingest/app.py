@@ -309,7 +309,8 @@ class _Pass:
                 log.error("source failed", reason=report.error, hint=report.hint)  # noqa: TRY400 - the reason is for people
             else:
                 report = self._report(part, STOPPED[self._options.cancelled()], tally)
-                log.info("source ended", status=report.status, **report.counts)
+                counted = {name: count for name, count in report.counts.items() if count}
+                log.info("source ended", status=report.status, **counted)
         ended = SourceRun(name, started, self._now(), report.status, report.counts, report.error)
         with self._seat.turn(), self.store.transaction():
             self.store.runs.end_source(number, ended)

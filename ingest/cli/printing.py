@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from ingest.app import RunReport, SourceReport
     from ingest.reports import Group
@@ -32,6 +32,12 @@ def short(text: str, width: int = _TITLE_WIDTH) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
+def near_here(path: Path) -> Path:
+    """The path as seen from this folder, where it lies below it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 # --- a run ----------------------------------------------------------------------------
 
 
@@ -47,14 +53,13 @@ def run_report(report: RunReport, store: Path, *, dry_run: bool) -> None:
             line(f"    failed: {source.error}")
             if source.hint:
                 line(f"    {source.hint}")
+    where = near_here(store / "corpus" / "current")
     if dry_run:
         line("nothing was written (--dry-run)")
     elif report.published:
-        line(f"published as sequence {report.sequence}: {store / 'corpus' / 'current'}")
+        line(f"published as sequence {report.sequence}: {where}")
     else:
-        line(
-            f"nothing to publish; sequence {report.sequence} stands: {store / 'corpus' / 'current'}"
-        )
+        line(f"nothing to publish; sequence {report.sequence} stands: {where}")
     line(f"{report.seconds:.2f} s, run {report.run_id}")
 
 

@@ -11,7 +11,7 @@ from ingest.dedup.bands import Bands, choose_for
 from ingest.dedup.decide import Rules
 from ingest.dedup.signatures import Signer
 from ingest.dedup.story import StoryRule
-from ingest.documents import Complete, RawDocument
+from ingest.documents import Checkpoint, Complete, RawDocument
 from ingest.engine.base import Limits
 from ingest.errors import SettingsError, UsageError
 from ingest.judge import Judge
@@ -83,18 +83,34 @@ class Part:
 
     source: Source
     readers: tuple[Reader, ...]
+    inputs: bool = False
+    """Of the command line, where one run's readers are not another's: a cursor for each kind."""
 
     def read(self, cursor: JSON, context: RunContext, limit: int) -> Iterator[Event]:
         """What the source holds; after ``limit`` documents (0: none) it is left as it is."""
         documents = 0
+        for event in self._by_kind(cursor, context) if self.inputs else self._all(cursor, context):
+            if isinstance(event, Complete) and len(self.readers) > 1:
+                continue
+            documents += isinstance(event, RawDocument)
+            yield event
+            if limit and documents >= limit:
+                return
+
+    def _all(self, cursor: JSON, context: RunContext) -> Iterator[Event]:
         for reader in self.readers:
-            for event in reader.read(cursor, context):
-                if isinstance(event, Complete) and len(self.readers) > 1:
-                    continue
-                documents += isinstance(event, RawDocument)
-                yield event
-                if limit and documents >= limit:
-                    return
+            yield from reader.read(cursor, context)
+
+    def _by_kind(self, cursor: JSON, context: RunContext) -> Iterator[Event]:
+        cursors: dict[str, JSON] = dict(cursor) if isinstance(cursor, dict) else {}
+        for reader in self.readers:
+            kind = type(reader).__name__
+            for event in reader.read(cursors.get(kind), context):
+                if isinstance(event, Checkpoint):
+                    cursors = {**cursors, kind: event.cursor}
+                    yield Checkpoint(cursors)
+                else:
+                    yield event
 
 
 # --- sources --------------------------------------------------------------------------
@@ -127,7 +143,7 @@ def _part_of_inputs(inputs: Sequence[str], name: str) -> Part:
         groups.setdefault(registry.for_input(given), []).append(given)
     readers = [_input_reader(kind, paths, named=bool(name)) for kind, paths in groups.items()]
     kind = next(iter(groups)) if len(groups) == 1 else "several"
-    return Part(Source(name=name or COMMAND_LINE, reader=kind), tuple(readers))
+    return Part(Source(name=name or COMMAND_LINE, reader=kind), tuple(readers), inputs=True)
 
 
 def _input_reader(kind: str, inputs: list[str], *, named: bool) -> Any:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -75,7 +76,8 @@ class Warc(ReaderSettings):
     @classmethod
     def for_inputs(cls, inputs: Sequence[str]) -> Warc:
         """The reader for archives named on the command line."""
-        return cls(path=tuple(inputs), ids="absolute")
+        paths = (given if "://" in given else os.path.abspath(given) for given in inputs)  # noqa: PTH100 - see walk.py
+        return cls(path=tuple(paths), ids="absolute")
 
     def check(self, context: Context) -> None:
         """Raise `SourceError` where a path does not exist or cannot be listed."""

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ingest.catalog.database import store_errors
 from ingest.catalog.documents import digest
 from ingest.dedup.decide import Decider
 from ingest.memory import CatalogMemory
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of a document that arrived; ``kind`` is ``""`` unless it was decided against another."""
+    """What became of a document; ``kind`` is ``""`` unless it was decided against another."""
 
     outcome: Literal["new", "updated", "unchanged"]
     kind: Kind | Literal[""] = ""
@@ -61,7 +62,7 @@ class Judge:
     def batch(self, signatures: Sequence[Signature]) -> Iterator[None]:
         """One transaction; what it will ask of the index is looked up in one go first."""
         self._neighbours.prefetch(signatures)
-        with self._store.transaction():
+        with store_errors(self._store.folder), self._store.transaction():
             self.checkpoint("batch-begun")
             yield
             self.checkpoint("batch-decided")
@@ -103,7 +104,7 @@ class Judge:
         return self._documents.refused(id_)
 
     def withdraw(self, id_: str, reason: str) -> bool:
-        """Take a document out, and decide again what was decided against it; whether it was there."""
+        """Take a document out, and decide its dependents again; whether it was there."""
         old = self._documents.find(id_)
         if old is None:
             return False
@@ -115,7 +116,7 @@ class Judge:
 
     def purge(self) -> None:
         """Take everything out of the index that is no survivor or leader any more."""
-        with self._store.transaction():
+        with store_errors(self._store.folder), self._store.transaction():
             self._neighbours.purge(self._decisions)
         self._neighbours.committed()
 

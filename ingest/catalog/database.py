@@ -49,7 +49,7 @@ def store_errors(path: Path) -> Iterator[None]:
 
 def _hint(message: str) -> str:
     text = message.lower()
-    if "full" in text or "no space" in text or "quota" in text:
+    if any(word in text for word in ("full", "no space", "quota", "too large")):
         return "Free some space and run again; nothing that was committed is lost."
     if (
         "readonly" in text

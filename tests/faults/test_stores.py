@@ -1,0 +1,244 @@
+"""Stores that are full, read-only, damaged, foreign or of another age: what a user is told."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from documents_for_faults import write
+
+from ingest.catalog.lock import writer_lock
+from ingest.catalog.schema import MIGRATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from support import Project
+
+GOLDEN = Path(__file__).parent / "golden"
+SETTINGS = 'workers = 0\n[[source]]\nname = "many"\npath = "many"\non_missing = "remove"\n'
+
+
+@pytest.fixture
+def made(plain: Project) -> Project:
+    """A project with a store of forty documents, and one that is new since."""
+    plain.configure(SETTINGS)
+    write(plain.folder / "many" / "all.jsonl", {f"d{number}": number for number in range(40)})
+    assert run(plain).returncode == 0
+    write(plain.folder / "many" / "all.jsonl", {f"d{number}": number for number in range(41)})
+    return plain
+
+
+@pytest.fixture
+def small_disk(made: Project) -> Iterator[Callable[[int], None]]:
+    """Puts the store on a disk of its own, with so many KiB beyond what it takes now."""
+    aside = made.folder / "aside"
+    made.store.rename(aside)
+    made.store.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(made.store)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("only who may mount a disk can fill it")
+    shutil.copytree(aside, made.store, symlinks=True, dirs_exist_ok=True)
+
+    def leave(kib: int) -> None:
+        disk = os.statvfs(made.store)
+        used = (disk.f_blocks - disk.f_bfree) * disk.f_frsize // 1024
+        size = f"remount,size={used + kib}k"
+        subprocess.run(["mount", "-o", size, str(made.store)], check=True)
+
+    yield leave
+    subprocess.run(["umount", str(made.store)], check=True)
+
+
+def run(project: Project, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    """`ingest run`, without the progress of its log."""
+    return project.cli("run", *arguments, **more)
+
+
+def bound_by_permissions() -> None:
+    """Let go of root's right to write where permissions forbid it, for what is executed next."""
+    drop_from_bounding_set, dac_override = 24, 1
+    ctypes.CDLL(None).prctl(drop_from_bounding_set, dac_override)
+
+
+def shards(project: Project) -> dict[str, bytes]:
+    """What consumers see."""
+    corpus = project.store / "corpus"
+    found = {str(p.relative_to(corpus)): p.read_bytes() for p in corpus.rglob("*") if p.is_file()}
+    return {**found, "current": bytes((corpus / "current").readlink())}
+
+
+def told(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Exit code 3, and the last lines are for people."""
+    assert done.returncode == 3, (done.returncode, done.stderr[-2000:])
+    assert "Traceback" not in done.stderr, done.stderr
+    message = done.stderr[done.stderr.index("ingest: ") :]
+    for word in words:
+        assert word in message, message
+
+
+def goes_on(project: Project, documents: int = 41) -> None:
+    done = run(project)
+    assert done.returncode == 0, done.stderr
+    assert len(project.records()) == documents
+    verified = project.cli("corpus", "verify")
+    assert verified.returncode == 0, verified.stderr + verified.stdout
+
+
+class TestDiskFull:
+    def test_a_quota_that_leaves_nothing(self, made: Project) -> None:
+        before = shards(made)
+        done = run(made, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
+        told(done, str(made.store), "Free some space")
+        assert shards(made) == before
+        goes_on(made)
+
+    @pytest.mark.parametrize("kib", [0, 60, pytest.param(300, marks=pytest.mark.slow)])
+    def test_a_small_disk(self, made: Project, small_disk: Callable[[int], None], kib: int) -> None:
+        """The disk has so much left beyond what is on it: writes fail at one place or another."""
+        write(made.folder / "many" / "all.jsonl", {f"d{number}": number for number in range(2000)})
+        small_disk(kib)
+        before = shards(made)
+        told(run(made), str(made.store), "Free some space")
+        assert shards(made).items() >= before.items()
+        small_disk(64 << 10)
+        goes_on(made, 2000)
+
+
+class TestReadOnly:
+    def test_permissions_that_forbid_writing(self, made: Project) -> None:
+        before = shards(made)
+        paths = [made.store, *made.store.rglob("*")]
+        paths = [path for path in paths if not path.is_symlink()]
+        modes = {path: path.stat().st_mode for path in paths}
+        for path in reversed(paths):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        try:
+            told(run(made, preexec_fn=bound_by_permissions), str(made.store), "writable")
+        finally:
+            for path, mode in modes.items():
+                path.chmod(mode)
+        assert shards(made) == before
+        goes_on(made)
+
+    def test_a_file_where_the_store_should_be(self, plain: Project) -> None:
+        plain.configure(SETTINGS)
+        write(plain.folder / "many" / "all.jsonl", {"d": 1})
+        plain.store.write_text("not a folder")
+        told(run(plain), str(plain.store))
+        assert plain.store.read_text() == "not a folder"
+
+
+class TestForeign:
+    def test_a_catalog_of_a_newer_version(self, made: Project) -> None:
+        before = shards(made)
+        connection = sqlite3.connect(made.store / "catalog.db")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+        connection.close()
+        told(run(made), "catalog.db", f"version {len(MIGRATIONS) + 1}", "newer ingest")
+        assert shards(made) == before
+
+    def test_a_catalog_of_another_program(self, made: Project) -> None:
+        (made.store / "catalog.db").unlink()
+        connection = sqlite3.connect(made.store / "catalog.db")
+        connection.execute("CREATE TABLE theirs (x)")
+        connection.close()
+        before = (made.store / "catalog.db").read_bytes()
+        told(run(made), "another program", "--store")
+        assert (made.store / "catalog.db").read_bytes() == before
+
+    def test_no_database_at_all(self, made: Project) -> None:
+        for name in ("catalog.db", "catalog.db-wal", "catalog.db-shm"):
+            (made.store / name).unlink(missing_ok=True)
+        (made.store / "catalog.db").write_text("dear diary, " * 1000)
+        told(run(made), "not a database", "restore")
+
+
+class TestDamage:
+    @pytest.mark.parametrize("seed", range(3))
+    def test_flipped_bits_in_the_catalog(self, made: Project, seed: int) -> None:
+        """Told, or the flipped bits lay where nothing is: never a corpus that is wrong."""
+        path = made.store / "catalog.db"
+        data = bytearray(path.read_bytes())
+        for page in range(1 + seed % 3, len(data) // 4096, 3):
+            data[page * 4096 : page * 4096 + 16] = bytes(b ^ 0x5A for b in data[page * 4096 :][:16])
+        path.write_bytes(data)
+        before = shards(made)
+        done = run(made)
+        told(done, "catalog.db", "restore")
+        assert shards(made).items() >= before.items()
+
+    def test_the_index_deleted(self, made: Project) -> None:
+        shutil.rmtree(made.store / "index", ignore_errors=True)
+        goes_on(made)
+
+    def test_an_index_file_cut_short(self, made: Project) -> None:
+        files = [p for p in (made.store / "index").rglob("*") if p.is_file()]
+        for path in files:
+            os.truncate(path, path.stat().st_size // 2)
+        goes_on(made)
+
+    @pytest.mark.parametrize("name", ["documents-*.jsonl", "manifest.json"])
+    def test_a_corpus_file_cut_short_is_told_and_mended(self, made: Project, name: str) -> None:
+        (path, *_) = sorted(made.current.glob(name))
+        os.truncate(path, path.stat().st_size // 2)
+        verified = made.cli("corpus", "verify")
+        assert verified.returncode == 3, verified.stdout + verified.stderr
+        assert path.name in verified.stdout + verified.stderr
+        mended = made.cli("corpus", "verify", "--repair")
+        assert "Traceback" not in mended.stderr
+        goes_on(made)
+
+    def test_the_clock_set_back(self, made: Project) -> None:
+        done = run(made, env={"INGEST_NOW": "1999-01-01T00:00:00+00:00"})
+        assert done.returncode == 0, done.stderr
+        goes_on(made)
+        changes = [seq for seq, *_ in made.changes()]
+        assert changes == sorted(changes)
+
+
+class TestTwoWriters:
+    def test_the_second_is_told_who_holds_the_lock(self, made: Project) -> None:
+        with writer_lock(made.store, label="run-7"):
+            told(run(made), f"process {os.getpid()} (run run-7)", "--wait")
+        goes_on(made)
+
+    def test_the_second_waits(self, made: Project) -> None:
+        command = [str(Path(sys.executable).parent / "ingest"), "run", "--wait", "60"]
+        with writer_lock(made.store, label="run-7"):
+            second = subprocess.Popen(
+                command, cwd=made.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+            with pytest.raises(subprocess.TimeoutExpired):
+                second.wait(3)
+        _, errors = second.communicate(timeout=60)
+        assert second.returncode == 0, errors
+        assert len(made.records()) == 41
+
+
+@pytest.mark.parametrize("archive", sorted(GOLDEN.glob("*.tar.gz")), ids=lambda path: path.name)
+def test_a_store_of_each_version_opens_and_goes_on(plain: Project, archive: Path) -> None:
+    with tarfile.open(archive) as packed:
+        packed.extractall(plain.folder, filter="data")
+    before = {record["id"]: record["text"] for record in plain.records()}
+    assert len(before) == 12
+    done = run(plain)
+    if done.returncode == 3 and "ingest reindex" in done.stderr:
+        # Rules that changed since are asked about before anything is decided by them.
+        assert plain.cli("reindex").returncode == 0
+        done = run(plain)
+    assert done.returncode == 0, done.stderr
+    assert {record["id"]: record["text"] for record in plain.records()} == before
+    assert plain.cli("corpus", "verify").returncode == 0
+    write(plain.folder / "many" / "more.jsonl", {"later": 4711})
+    assert run(plain).returncode == 0
+    assert len(plain.records()) == 13

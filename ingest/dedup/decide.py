@@ -35,7 +35,7 @@ from ingest.dedup.story import (
     similarities,
     similarity,
 )
-from ingest.dedup.verify import containment, jaccard
+from ingest.dedup.verify import overlap
 from ingest.documents import Dropped, Evidence, Kept, Linked
 
 if TYPE_CHECKING:
@@ -254,12 +254,13 @@ class Decider:
         return list(found.values())
 
     def _is_near(self, standing: Standing, candidate: Standing) -> bool:
-        mine = self._memory.shingles(standing.number)
-        its = self._memory.shingles(candidate.number)
-        if jaccard(mine, its) >= self._rules.near_threshold:
-            return True
+        common = overlap(
+            self._memory.shingles(standing.number), self._memory.shingles(candidate.number)
+        )
         limit = self._rules.near_containment
-        return limit > 0.0 and containment(mine, its) >= limit
+        return common.jaccard >= self._rules.near_threshold or (
+            limit > 0.0 and common.containment >= limit
+        )
 
     # --- stories ----------------------------------------------------------------------
 
@@ -336,18 +337,18 @@ class Decider:
         """
         memory = self._memory
         mine, its = memory.shingles(standing.number), memory.shingles(other.number)
-        overlap = memory.overlap(standing.number, other.number, kind)
-        shared, contained = jaccard(mine, its), containment(mine, its)
+        shares = memory.overlap(standing.number, other.number, kind)
+        common = overlap(mine, its)
         story = similarity(memory.terms(standing.number), memory.terms(other.number))
-        rule, figure = self._rule(kind, shared, contained, mean)
+        rule, figure = self._rule(kind, common.jaccard, common.containment, mean)
         return Evidence(
             rule=rule,
             similarity=figure,
-            jaccard=shared,
-            containment=contained,
+            jaccard=common.jaccard,
+            containment=common.containment,
             story_similarity=story,
-            estimated_jaccard=overlap.estimated_jaccard,
-            shared_bands=overlap.shared,
+            estimated_jaccard=shares.estimated_jaccard,
+            shared_bands=shares.shared,
         )
 
     def _rule(self, kind: Kind, shared: float, contained: float, mean: float) -> tuple[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import random
 import signal
 import subprocess
 import sys
@@ -33,11 +34,9 @@ WORDS = (
 
 
 def article(number: int, words: int = 60) -> str:
-    """A text unlike that of any other number."""
-    step = 2 * number + 1
-    body = [
-        f"{WORDS[(number + n * step) % len(WORDS)]}{(number * 31 + n) % 97}" for n in range(words)
-    ]
+    """A text unlike that of any other number: no two are near copies."""
+    draw = random.Random(number)
+    body = [f"{draw.choice(WORDS)}{draw.randrange(97)}" for _ in range(words)]
     lines = [" ".join(body[n : n + 12]).capitalize() + "." for n in range(0, words, 12)]
     return f"Report number {number}\n\n" + "\n".join(lines) + "\n"
 

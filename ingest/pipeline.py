@@ -1,4 +1,4 @@
-"""The order of the stages, for one source at a time:
+"""The order of the stages, for one source at a time.
 
     read | extract | normalise | steps | sign | decide | commit          publish
            '------------ in workers --------'  '-- here, in reader order --'  '- once a run -'

@@ -10,9 +10,9 @@ import os
 import secrets
 import time
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -22,6 +22,7 @@ from ingest.catalog.runs import SourceRun
 from ingest.catalog.store import Store
 from ingest.catalog.views import Views
 from ingest.errors import IngestError, SourceError, StoreVersion
+from ingest.outcome import RunReport, SourceReport
 from ingest.pipeline import Job, Tally, ingest
 from ingest.publish.ledger import Published, Wanted
 from ingest.publish.publish import Publisher, PublishOptions
@@ -87,54 +88,6 @@ class RunOptions:
     engine: Callable[[Settings], AbstractContextManager[Engine]] = lambda settings: closing(
         make_engine(settings)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class SourceReport:
-    """What one source gave."""
-
-    name: str
-    status: Status
-    counts: Mapping[str, int]
-    reasons: Mapping[str, int] = field(default_factory=dict)
-    error: str = ""
-    hint: str = ""
-    seconds: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RunReport:
-    """What a run did; `as_json` is what ``ingest run --json`` ends with."""
-
-    run_id: str
-    status: Status
-    seconds: float
-    counts: Mapping[str, int]
-    sequence: int
-    documents: int
-    sources: tuple[SourceReport, ...]
-    published: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        """The report as a JSON object; the keys are a contract."""
-        sources = [
-            {
-                "name": source.name,
-                "status": source.status,
-                "counts": dict(source.counts),
-                "reasons": dict(source.reasons),
-                "error": source.error,
-            }
-            for source in self.sources
-        ]
-        return {
-            "run_id": self.run_id,
-            "status": self.status,
-            "seconds": round(self.seconds, 3),
-            "counts": dict(self.counts),
-            "corpus": {"seq": self.sequence, "documents": self.documents},
-            "sources": sources,
-        }
 
 
 def run(

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.app import (
     RunOptions,
-    RunReport,
     check_version,
     make_publisher,
     new_run_id,
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
     from ingest.catalog.views import View
     from ingest.documents import JSON, Event, RawDocument
+    from ingest.outcome import RunReport
     from ingest.publish.publish import Publication
     from ingest.read.base import Context
     from ingest.settings import Settings

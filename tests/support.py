@@ -15,7 +15,7 @@ from ingest.app import RunOptions, run
 from ingest.settings import build
 
 if TYPE_CHECKING:
-    from ingest.app import RunReport
+    from ingest.outcome import RunReport
     from ingest.settings import Settings
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)

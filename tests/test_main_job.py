@@ -18,7 +18,7 @@ from ingest.publish.record import Link, Record
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ingest.app import RunReport
+    from ingest.outcome import RunReport
 
 JACK_MA = {
     "002_ff1d20f343cd92b6.txt",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ingest.app import RunReport, SourceReport
+    from ingest.outcome import RunReport, SourceReport
     from ingest.reports import Group
 
 _TITLE_WIDTH = 72

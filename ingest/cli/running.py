@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from ingest.cli.stopping import Stop
+    from ingest.outcome import RunReport
     from ingest.settings import Settings
 
 SHOWN_GROUPS = 10
@@ -147,7 +148,7 @@ def _progress_bar(*, enabled: bool) -> Iterator[Callable[[str, Mapping[str, int]
         yield show
 
 
-def _print_report(settings: Settings, report: app.RunReport, *, dry_run: bool) -> None:
+def _print_report(settings: Settings, report: RunReport, *, dry_run: bool) -> None:
     printing.run_report(report, settings.store, dry_run=dry_run)
     if dry_run:
         return

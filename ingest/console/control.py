@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ingest.app import RunReport
+    from ingest.outcome import RunReport
     from ingest.schedule import Standing
     from ingest.settings import Settings
 

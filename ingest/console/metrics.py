@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from ingest.app import RunReport
     from ingest.console.control import Control
+    from ingest.outcome import RunReport
 
 OUTCOMES = ("unchanged", "new", "updated", "removed", "quarantined")
 KINDS = ("exact", "near", "story")

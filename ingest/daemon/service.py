@@ -23,8 +23,8 @@ from ingest.turns import Turns
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ingest.app import RunReport
     from ingest.daemon.clock import Instant
+    from ingest.outcome import RunReport
     from ingest.schedule import Standing
     from ingest.settings import Settings
 

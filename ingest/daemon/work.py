@@ -16,7 +16,7 @@ from ingest.turns import Turns
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ingest.app import RunReport
+    from ingest.outcome import RunReport
     from ingest.settings import Settings
     from ingest.turns import Seat
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ingest.app import RunReport
+    from ingest.outcome import RunReport
     from ingest.settings import Settings
 
 

@@ -11,11 +11,12 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from prometheus_client.parser import text_string_to_metric_families
 
-from ingest import app, reports
+from ingest import reports
 from ingest.console import health
 from ingest.console.api import create_app
 from ingest.console.guard import MAX_BODY, Guard
 from ingest.console.metrics import Metrics
+from ingest.outcome import RunReport, SourceReport
 from ingest.schedule import parse
 from ingest.settings import build
 
@@ -177,10 +178,8 @@ def test_metrics_count_runs_by_source_and_outcome(control: FakeControl) -> None:
     assert before("ingest_corpus_documents") == 1
     assert before("ingest_last_success_timestamp_seconds", source="one") > 0
     assert before("ingest_queue_length", queue="runs") == 2
-    part = app.SourceReport(
-        "one", "done", {"new": 3, "near": 2}, {"empty": 1}, seconds={"read": 0.5}
-    )
-    metrics.observe(app.RunReport("r", "done", 1.5, {}, 7, 9, (part,)))
+    part = SourceReport("one", "done", {"new": 3, "near": 2}, {"empty": 1}, seconds={"read": 0.5})
+    metrics.observe(RunReport("r", "done", 1.5, {}, 7, 9, (part,)))
     after = figures(ask)
     assert after("ingest_documents_total", source="one", outcome="new") == 3
     assert after("ingest_duplicates_total", source="one", kind="near") == 2

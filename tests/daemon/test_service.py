@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ingest.app import RunReport, SourceReport
 from ingest.daemon import pauses
 from ingest.daemon.clock import Instant
 from ingest.daemon.service import Daemon
 from ingest.errors import StoreError
+from ingest.outcome import RunReport, SourceReport
 from ingest.settings import build
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from support import Project
 
-    from ingest.app import RunReport
+    from ingest.outcome import RunReport
 
 REMOVE = {"source": {"on_missing": "remove"}}
 ALLOWED = {"source": {"on_missing": "remove", "max_removed": 1.0}}

@@ -1,6 +1,6 @@
 """Canonical text: one spelling, nothing of the text lost, the same when done twice."""
 
-# ruff: noqa: RUF001  # text in many scripts is what is tested
+# text in many scripts is what is tested
 
 from __future__ import annotations
 

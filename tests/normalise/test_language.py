@@ -1,6 +1,6 @@
 """Language: right on a paragraph, silent on too little, the page's claim a hint only."""
 
-# ruff: noqa: RUF001  # text in many scripts is what is tested
+# text in many scripts is what is tested
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Mojibake is mended, and nothing else is touched."""
 
-# ruff: noqa: RUF001  # text in many scripts is what is tested
+# text in many scripts is what is tested
 
 from __future__ import annotations
 

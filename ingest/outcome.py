@@ -1,0 +1,59 @@
+"""What a run did, source by source: what the command line prints and programs read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ingest.catalog.runs import Status
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What one source gave."""
+
+    name: str
+    status: Status
+    counts: Mapping[str, int]
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    error: str = ""
+    hint: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What a run did; `as_json` is what ``ingest run --json`` ends with."""
+
+    run_id: str
+    status: Status
+    seconds: float
+    counts: Mapping[str, int]
+    sequence: int
+    documents: int
+    sources: tuple[SourceReport, ...]
+    published: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as a JSON object; the keys are a contract."""
+        sources = [
+            {
+                "name": source.name,
+                "status": source.status,
+                "counts": dict(source.counts),
+                "reasons": dict(source.reasons),
+                "error": source.error,
+            }
+            for source in self.sources
+        ]
+        return {
+            "run_id": self.run_id,
+            "status": self.status,
+            "seconds": round(self.seconds, 3),
+            "counts": dict(self.counts),
+            "corpus": {"seq": self.sequence, "documents": self.documents},
+            "sources": sources,
+        }

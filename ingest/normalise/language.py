@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from ingest.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,10 +73,20 @@ def _has_enough(sample: str) -> bool:
 
 @cache
 def _ranker() -> Callable[[str], list[tuple[str, float]]]:
-    """Load the model (0.3 s, 20 MB), held to the languages that have an ISO 639-1 code."""
+    """Load the model (0.3 s, 20 MB), held to the languages that have an ISO 639-1 code.
+
+    Raises `StoreError` where the temporary folder, into which the library unpacks its model,
+    has no room or cannot be written.
+    """
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415
 
-    model: Any = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    try:
+        model: Any = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    except OSError as error:
+        raise StoreError(
+            f"{tempfile.gettempdir()}: the language model cannot be unpacked: {error.strerror}",
+            hint="Free some space there, or name another temporary folder with TMPDIR.",
+        ) from error
     two_letters = [label for label in model.labels if len(label) == 2]  # noqa: PLR2004
     model.set_languages([*two_letters, _NO_LANGUAGE])
     return model.rank  # type: ignore[no-any-return]  # the library is untyped

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
 import shutil
@@ -16,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from documents_for_faults import write
 
+from ingest.app import RunOptions
 from ingest.catalog.lock import writer_lock
 from ingest.catalog.schema import MIGRATIONS
+from ingest.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -242,3 +245,21 @@ def test_a_store_of_each_version_opens_and_goes_on(plain: Project, archive: Path
     write(plain.folder / "many" / "more.jsonl", {"later": 4711})
     assert run(plain).returncode == 0
     assert len(plain.records()) == 13
+
+
+def test_a_failing_sync_leaves_the_corpus_as_it_was(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.run()
+    before = project.records()
+    (project.seeds / "new.txt").write_text("Harbour\n\n" + "The harbour was rebuilt. " * 30)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", _failing_sync)
+        with pytest.raises(StoreError, match="Input/output error"):
+            project.run(options=RunOptions())
+    assert project.records() == before
+    assert project.run(options=RunOptions()).documents == 6
+
+
+def _failing_sync(_descriptor: int) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))

@@ -4,8 +4,14 @@
 
 from __future__ import annotations
 
-import pytest
+import errno
+import os
 
+import pytest
+from py3langid.langid import LanguageIdentifier
+
+from ingest.errors import StoreError
+from ingest.normalise import language
 from ingest.normalise.language import code, detect
 
 SAMPLES = {
@@ -53,3 +59,15 @@ def test_a_hint_tips_the_scales_between_near_languages() -> None:
 )  # fmt: skip
 def test_codes(tag: str, expected: str) -> None:
     assert code(tag) == expected
+
+
+def test_a_full_temporary_folder_is_told(monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(LanguageIdentifier, "from_model_file", full)
+    language._ranker.cache_clear()
+    with pytest.raises(StoreError, match="No space left") as caught:
+        language.detect("The harbour was rebuilt by people from nearby after the storm.")
+    assert "TMPDIR" in caught.value.hint
+    language._ranker.cache_clear()

@@ -275,6 +275,7 @@ def test_a_reload_keeps_what_is_the_same_and_lets_runs_end() -> None:
 # --- a day ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_day_with_fifty_sources_some_of_which_hang_or_fail() -> None:
     """No run missed, none twice, in seconds of real time."""
     minutes = [5, 10, 15, 20, 30, 60]

@@ -48,7 +48,7 @@ def test_killed_at_every_point(tmp_path: Path, driver: Driver) -> None:
 
 def test_killed_in_the_first_run_and_while_recovering(tmp_path: Path, driver: Driver) -> None:
     rng = random.Random(2)
-    for at, points in enumerate((("batch-committed", "sealed"), ("renamed", "current"))):
+    for at, points in enumerate((("batch-committed", "sealed"), ("sealed", "renamed"))):
         world = World(tmp_path / str(at), rng, driver, documents=40)
         world.change()
         for point in points:

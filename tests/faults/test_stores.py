@@ -105,7 +105,10 @@ class TestDiskFull:
         assert shards(made) == before
         goes_on(made)
 
-    @pytest.mark.parametrize("kib", [0, 60, pytest.param(300, marks=pytest.mark.slow)])
+    @pytest.mark.parametrize(
+        "kib",
+        [60, *(pytest.param(kib, marks=pytest.mark.slow) for kib in (0, 300))],
+    )
     def test_a_small_disk(self, made: Project, small_disk: Callable[[int], None], kib: int) -> None:
         """The disk has so much left beyond what is on it: writes fail at one place or another."""
         write(made.folder / "many" / "all.jsonl", {f"d{number}": number for number in range(2000)})

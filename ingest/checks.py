@@ -92,6 +92,7 @@ def _check_source(settings: Settings, part: Part, *, deep: bool) -> Finding:
         base=settings.base,
         max_bytes=settings.limits.item_bytes,
         clock=lambda: datetime.now(UTC),
+        store=settings.store,
     )
     said = f"reader {part.source.reader}, {part.source.schedule or 'no schedule'}"
     try:

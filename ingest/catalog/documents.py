@@ -106,15 +106,6 @@ class Documents:
         row = self._connection.execute("SELECT 1 FROM refused WHERE id = ?", (id_,)).fetchone()
         return row is not None
 
-    def matching(self, name: str, limit: int = 10) -> list[str]:
-        """Identities that ``name`` may mean: an id, the beginning of one, or a source_id."""
-        rows = self._connection.execute(
-            "SELECT id FROM documents WHERE (id >= ? AND id < ? || 'g' AND length(?) >= 4)"
-            " UNION SELECT id FROM documents WHERE source_id = ? LIMIT ?",
-            (name, name, name, name, limit),
-        ).fetchall()
-        return [row[0] for row in rows]
-
     def signatures(
         self, condition: Literal["survivors", "representing"]
     ) -> Iterator[tuple[int, Signature]]:

@@ -71,7 +71,7 @@ class Decisions:
 
     def representatives(self, story_id: str) -> list[Standing]:
         """The documents that stand for a story, in order of arrival."""
-        return self._select(f"story_id = ? AND {REPRESENTS}", (story_id,))
+        return self._select(f"story_id = ? AND story_id <> '' AND {REPRESENTS}", (story_id,))
 
     def copies(self, number: int) -> list[Standing]:
         """Documents dropped or linked against this one as exact or near."""
@@ -81,6 +81,7 @@ class Decisions:
         """The other documents of the story that this one represents; none if it does not."""
         return self._select(
             "story_id = (SELECT story_id FROM documents WHERE number = ?1 AND represents = 1)"
+            " AND story_id <> ''"
             " AND number <> ?1 AND state IN (1, 2, 3)",
             (number,),
         )
@@ -96,7 +97,8 @@ class Decisions:
     def led(self, story_id: str) -> bool:
         """Whether a document leads this story now."""
         row = self._connection.execute(
-            "SELECT 1 FROM documents WHERE story_id = ? AND state = 1 LIMIT 1", (story_id,)
+            "SELECT 1 FROM documents WHERE story_id = ? AND story_id <> '' AND state = 1 LIMIT 1",
+            (story_id,),
         ).fetchone()
         return row is not None
 

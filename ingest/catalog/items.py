@@ -84,7 +84,7 @@ class Items:
         if row is None or row[0] != "container":
             return 1
         (count,) = self._connection.execute(
-            "SELECT count(*) FROM items WHERE source = ? AND container = ?",
+            "SELECT count(*) FROM items WHERE source = ? AND container = ? AND container <> ''",
             (self._source, source_id),
         ).fetchone()
         return int(count)
@@ -106,7 +106,9 @@ class Items:
     def absent_from_container(self, container: str) -> list[Absent]:
         """Items that were in ``container`` and that this run, having read it, did not see."""
         rows = self._connection.execute(
-            "SELECT source_id, outcome FROM items WHERE source = ? AND container = ? AND seen < ?",
+            "SELECT source_id, outcome FROM items INDEXED BY items_by_container"
+            " WHERE source = ? AND container = ?"
+            " AND container <> '' AND seen < ?",
             (self._source, container, self._run),
         )
         return [Absent(*row) for row in rows]

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from ingest.errors import SettingsError
+from ingest.plugins import entry_points
 from ingest.read.base import ReaderSettings
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "ingest.readers"
 

@@ -23,10 +23,11 @@ from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple, Self
 import orjson
 
 from ingest.errors import CorpusError
+from ingest.publish.ids import Ids
 from ingest.publish.layout import CHANGES, MANIFEST, Layout, compression_of
-from ingest.publish.lines import CHANGE_FIELDS, DOCUMENT_FIELDS, LINK_FIELDS, id_of
+from ingest.publish.lines import CHANGE_FIELDS, DOCUMENT_FIELDS, ID_AT, LINK_FIELDS, id_of
 from ingest.publish.manifest import Manifest, Shard, decode
-from ingest.publish.reading import DAMAGED, open_shard
+from ingest.publish.reading import DAMAGED, line_at, open_shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 _START_OVER = "start over: read all documents, then follow the changes from that sequence number"
 _AGAIN = "open the corpus again"
 _REPAIR = "run `ingest corpus verify --repair`"
+_MAPPED = 256
+"""Files of ids kept open at once; a thousand open files is a usual limit."""
 
 
 class CorpusDocument(NamedTuple):
@@ -128,6 +131,7 @@ class Corpus:
 
     def __init__(self, path: Path) -> None:
         self._layout, self.path, self._handle = _hold(path)
+        self._ids: dict[str, Ids] = {}
         try:
             self.manifest: Manifest = decode(self._handle.read(), self.path / MANIFEST)
         except BaseException:
@@ -143,6 +147,9 @@ class Corpus:
     def close(self) -> None:
         """Let go of the snapshot: from now on it may be deleted."""
         self._handle.close()
+        for ids in self._ids.values():
+            ids.close()
+        self._ids.clear()
 
     @property
     def sequence(self) -> int:
@@ -183,7 +190,11 @@ class Corpus:
             yield CorpusLink._make(_link(body))
 
     def document(self, id_: str) -> CorpusDocument | None:
-        """Give one document, or None; searches the shards at the speed of memory."""
+        """Give one document, or None.
+
+        Costs a bisection for each shard; of a compressed shard, what is before the line
+        is decompressed too.  Shards older than the files of ids are searched.
+        """
         if not re.fullmatch("[0-9a-f]{32}", id_):
             return None
         for shard in self.manifest.of("documents"):
@@ -244,6 +255,8 @@ class Corpus:
             ) from error
 
     def _find(self, shard: Shard, id_: str) -> bytes:
+        if shard.ids:
+            return self._look_up(shard, id_)
         key = b'"id":"' + id_.encode() + b'"'
         if compression_of(shard.name) != "none":
             return next((line for line in self._lines(shard) if key in line[:120]), b"")
@@ -256,6 +269,30 @@ class Corpus:
                 if at < 0:
                     return b""
                 return view[view.rfind(b"\n", 0, at) + 1 : view.find(b"\n", at) + 1]
+
+    def _look_up(self, shard: Shard, id_: str) -> bytes:
+        place = self._ids_of(shard).find(id_)
+        if place is None:
+            return b""
+        try:
+            line = line_at(self.path / shard.name, place)
+        except FileNotFoundError as error:
+            raise self._gone(shard.name) from error
+        except DAMAGED as error:
+            raise CorpusError(f"{shard.name} cannot be read: {error}", hint=_REPAIR) from error
+        if line[ID_AT : ID_AT + 32] != id_.encode():
+            raise CorpusError(f"{shard.ids} does not fit {shard.name}", hint=_REPAIR)
+        return line
+
+    def _ids_of(self, shard: Shard) -> Ids:
+        if shard.ids not in self._ids:
+            if len(self._ids) >= _MAPPED:
+                self._ids.pop(next(iter(self._ids))).close()
+            try:
+                self._ids[shard.ids] = Ids(self.path / shard.ids, shard.rows)
+            except FileNotFoundError as error:
+                raise self._gone(shard.ids) from error
+        return self._ids[shard.ids]
 
     def _lines(self, shard: Shard) -> Iterator[bytes]:
         rows = 0
@@ -279,17 +316,20 @@ class Corpus:
             file = open_shard(self.path / shard.name)
             size = (self.path / shard.name).stat().st_size
         except FileNotFoundError as error:
-            raise CorpusError(
-                f"generation {self.sequence} was removed while it was open: something in it "
-                f"was forgotten (or {shard.name} is missing)",
-                hint=_AGAIN,
-            ) from error
+            raise self._gone(shard.name) from error
         if size != shard.bytes:
             file.close()
             raise CorpusError(
                 f"{self.path / shard.name} has {size} bytes instead of {shard.bytes}", hint=_REPAIR
             )
         return file
+
+    def _gone(self, name: str) -> CorpusError:
+        return CorpusError(
+            f"generation {self.sequence} was removed while it was open: something in it "
+            f"was forgotten (or {name} is missing)",
+            hint=_AGAIN,
+        )
 
     def _read(self, name: str) -> bytes:
         try:

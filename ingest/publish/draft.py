@@ -266,7 +266,7 @@ class _Table:
         first = group[0].shard
         if len(group) == 1 and not group[0].rewrite:
             if self.holds(first.name):
-                link_file(self._site.before / first.name, self._site.folder / first.name)
+                self._link(first)
             return first
         writer = self._open(birth(first.name))
         old = []
@@ -310,7 +310,8 @@ class _Table:
     def _absorb(self, shard: Shard, writer: ShardWriter) -> None:
         """Move a shard of new lines into a merged one."""
         writer.copy(shard, self._site.folder)
-        remove(self._site.folder / shard.name)
+        for name in shard.files:
+            remove(self._site.folder / name)
         for fresh in self._fresh:
             if fresh.shard.name == shard.name:
                 fresh.rows = [replace(row, shard=writer.name) for row in fresh.rows]
@@ -319,14 +320,20 @@ class _Table:
         """One shard of no lines, so that a glob over the table always finds a file."""
         for shard in self._base.values():
             if not shard.rows and SUFFIX[compression_of(shard.name)] == self._suffix:
-                link_file(self._site.before / shard.name, self._site.folder / shard.name)
+                self._link(shard)
                 return shard
         return self._open((self._site.sequence, len(self._fresh))).close()
 
     def _open(self, born: tuple[int, int]) -> ShardWriter:
         name = shard_name(self._table, born, self._site.sequence, self._suffix)
-        self._opened = ShardWriter(self._site.folder / name, self._table)
+        path = self._site.folder / name
+        self._opened = ShardWriter(path, self._table, ids=self._table == "documents")
         return self._opened
+
+    def _link(self, shard: Shard) -> None:
+        """Take a shard over as it is."""
+        for name in shard.files:
+            link_file(self._site.before / name, self._site.folder / name)
 
     def _published(self, edit: Edit, shard: str) -> Published:
         return Published(self._table, edit.id, edit.revision, edit.digest, shard)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import xxhash
 
-from ingest.publish.lines import DOCUMENT_FIELDS, LINK_FIELDS, METADATA_FIELDS
+from ingest.publish.lines import DOCUMENT_FIELDS, ID_AT, LINK_FIELDS, METADATA_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ingest.publish.ledger import Table
 
 _DOCUMENT_ORDER = tuple(name for name in DOCUMENT_FIELDS if name != "revision")
-_AFTER_ID = len('{"schema":"ingest/record/v1","id":"') + 32
+_AFTER_ID = ID_AT + 32
 _FIGURES = ("similarity", "jaccard", "containment", "story_similarity")
 
 

@@ -24,6 +24,8 @@ LINK_FIELDS = (
 CHANGE_FIELDS = ("seq", "op", "id", "revision", "reason")
 
 _ID = b'"id":"'
+ID_AT = len('{"schema":"ingest/record/v1","id":"')
+"""Where the id stands in every line of a document."""
 
 
 def id_of(line: bytes) -> str:

@@ -24,7 +24,9 @@ class Shard:
     """One immutable file of lines.
 
     ``bytes`` and ``sha256`` are of the file as it lies there, ``json_bytes`` counts the
-    lines before compression.
+    lines before compression.  ``ids`` names the file that says where each document lies
+    (`publish.ids`); ``""`` where there is none: of links, of no lines, and of shards
+    older than such files.
     """
 
     name: str
@@ -33,6 +35,13 @@ class Shard:
     bytes: int
     json_bytes: int
     sha256: str
+    ids: str = ""
+    ids_sha256: str = ""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the shard and of what belongs to it."""
+        return (self.name, self.ids) if self.ids else (self.name,)
 
 
 @dataclass(frozen=True, slots=True)

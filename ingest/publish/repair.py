@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from ingest.errors import CorpusError
-from ingest.publish.corpus import open_corpus
-from ingest.publish.files import point, remove, storing
-from ingest.publish.layout import TABLES
+from ingest.publish.corpus import Corpus, open_corpus
+from ingest.publish.files import point, remove, storing, sync_folder, write_file
+from ingest.publish.layout import Layout
 from ingest.publish.manifest import load
+from ingest.publish.reading import read_lines
 from ingest.publish.retention import spare
-from ingest.publish.verify import broken_history, damaged_shards, rows_of, verify
+from ingest.publish.shards import ids_from
+from ingest.publish.verify import (
+    broken_history,
+    damaged_ids,
+    damaged_shards,
+    rows_of,
+    strays,
+    verify,
+)
 
 if TYPE_CHECKING:
     from ingest.publish.ledger import RepairableLedger
+    from ingest.publish.manifest import Shard
     from ingest.publish.publish import Publisher
 
 
@@ -35,6 +46,11 @@ def repair(publisher: Publisher, ledger: RepairableLedger, run_id: str) -> list[
     done += _strays(publisher) + _history(publisher)
     with open_corpus(publisher.folder) as corpus:
         lost = {shard.name for shard in damaged_shards(corpus)}
+        for shard in damaged_ids(corpus):
+            if shard.name not in lost and _find_again(corpus, shard):
+                done.append(f"made {shard.ids} again")
+            else:
+                lost.add(shard.name)
     if lost:
         publisher.mend(ledger, run_id, lost)
         done += [f"wrote the lines of {name} again" for name in sorted(lost)]
@@ -88,13 +104,26 @@ def _adopt(publisher: Publisher, ledger: RepairableLedger) -> list[str]:
 def _strays(publisher: Publisher) -> list[str]:
     done = []
     with open_corpus(publisher.folder) as corpus, storing(publisher.folder):
-        listed = {shard.name for shard in corpus.manifest.shards}
-        for table in TABLES:
-            for file in sorted(corpus.path.glob(f"{table}-*")):
-                if file.name not in listed:
-                    remove(file)
-                    done.append(f"removed {file.name}, which is no part of the corpus")
+        for file in strays(corpus):
+            remove(file)
+            done.append(f"removed {file.name}, which is no part of the corpus")
     return done
+
+
+def _find_again(corpus: Corpus, shard: Shard) -> bool:
+    """Make a shard's file of ids from its lines; False where it would not be as published."""
+    data = ids_from(read_lines(corpus.path / shard.name))
+    if hashlib.sha256(data).hexdigest() != shard.ids_sha256:
+        return False
+    layout = Layout(corpus.path.parent.parent)
+    with storing(corpus.path):
+        remove(layout.tmp)
+        layout.tmp.mkdir()
+        write_file(layout.tmp / shard.ids, data)
+        (layout.tmp / shard.ids).replace(corpus.path / shard.ids)
+        sync_folder(corpus.path)
+        remove(layout.tmp)
+    return True
 
 
 def _history(publisher: Publisher) -> list[str]:
@@ -111,7 +140,7 @@ def _history(publisher: Publisher) -> list[str]:
 def _rest(publisher: Publisher, ledger: RepairableLedger, run_id: str) -> list[str]:
     """Mend what only a look at every line shows."""
     found = {problem.what for problem in verify(publisher.folder, ledger.published())}
-    if found & {"line", "id", "count", "link", "manifest"}:
+    if found & {"line", "id", "ids", "count", "link", "manifest"}:
         return _anew(publisher, ledger, run_id)
     done = []
     if "catalog" in found:

@@ -9,12 +9,14 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
+from ingest.publish.files import write_file
+from ingest.publish.ids import IdsBuilder, ids_name
 from ingest.publish.layout import Compression, compression_of
 from ingest.publish.manifest import Shard
-from ingest.publish.reading import open_shard
+from ingest.publish.reading import open_shard, read_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -58,13 +60,13 @@ _ENCODERS: dict[Compression, Callable[[], _Encoder]] = {
 
 
 class ShardWriter:
-    """Writes one shard.
+    """Writes one shard, and with ``ids`` the file that says where each of its documents lies.
 
     A zstd shard is one frame: python-zstandard's plain readers, and so tools built on
     them, stop silently after the first.
     """
 
-    def __init__(self, path: Path, table: Table) -> None:
+    def __init__(self, path: Path, table: Table, *, ids: bool = False) -> None:
         self.path = path
         self.name = path.name
         self.rows = 0
@@ -72,6 +74,7 @@ class ShardWriter:
         self._table = table
         self._kind = compression_of(path.name)
         self._encoder: _Encoder | None = None
+        self._ids = IdsBuilder() if ids else None
         self._hash = hashlib.sha256()
         self._bytes = 0
         self._lines: list[bytes] = []
@@ -95,6 +98,8 @@ class ShardWriter:
         gzip members are copied as they are; zstd is compressed anew, into the one frame.
         """
         self._flush()
+        if self._ids is not None:
+            self._ids.extend(_ids_of(shard, folder), self.json_bytes)
         if self._kind == compression_of(shard.name) == "gzip":
             self._end_member()
             self.json_bytes += shard.json_bytes
@@ -116,6 +121,7 @@ class ShardWriter:
         self._wait()
         os.fsync(self._file.fileno())
         self._file.close()
+        ids, digest = self._close_ids()
         return Shard(
             name=self.name,
             table=self._table,
@@ -123,6 +129,8 @@ class ShardWriter:
             bytes=self._bytes,
             json_bytes=self.json_bytes,
             sha256=self._hash.hexdigest(),
+            ids=ids,
+            ids_sha256=digest,
         )
 
     def abandon(self) -> None:
@@ -139,9 +147,19 @@ class ShardWriter:
     def _flush(self) -> None:
         if self._lines:
             chunk = b"".join(self._lines)
+            if self._ids is not None:
+                self._ids.add(self._lines, self.json_bytes)
             self._lines.clear()
             self._buffered = 0
             self._put(chunk)
+
+    def _close_ids(self) -> tuple[str, str]:
+        """Write the file of ids; its name and SHA-256."""
+        if self._ids is None or not self.rows:
+            return "", ""
+        name, data = ids_name(self.name), self._ids.encode()
+        write_file(self.path.with_name(name), data)
+        return name, hashlib.sha256(data).hexdigest()
 
     def _put(self, chunk: bytes) -> None:
         if self._encoder is None:
@@ -180,3 +198,19 @@ class ShardWriter:
             self._flusher = None
         if self._flushing is not None:
             self._flushing.result()
+
+
+def _ids_of(shard: Shard, folder: Path) -> bytes:
+    """The file of ids of a shard, made anew where it is older than such files."""
+    if shard.ids:
+        return (folder / shard.ids).read_bytes()
+    return ids_from(read_lines(folder / shard.name))
+
+
+def ids_from(lines: Iterable[bytes]) -> bytes:
+    """What the file of ids of a shard with these lines must be; ValueError for other lines."""
+    builder, at = IdsBuilder(), 0
+    for line in lines:
+        builder.add([line], at)
+        at += len(line)
+    return builder.encode()

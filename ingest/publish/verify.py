@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from ingest.errors import CorpusError
 from ingest.publish.corpus import Corpus, open_corpus
 from ingest.publish.encode import encode
+from ingest.publish.ids import PATTERN, IdsBuilder
 from ingest.publish.layout import CHANGES, MANIFEST, TABLES, Layout
 from ingest.publish.ledger import Published
 from ingest.publish.lines import CHANGE_FIELDS, DOCUMENT_FIELDS, LINK_FIELDS
@@ -36,8 +38,8 @@ RESTORE = "ingest restore"
 RUN = "ingest run"
 
 What: TypeAlias = Literal[
-    "current", "manifest", "chain", "shard", "stray", "line", "id", "count", "link", "changes",
-    "history", "companion", "catalog",
+    "current", "manifest", "chain", "shard", "ids", "stray", "line", "id", "count", "link",
+    "changes", "history", "companion", "catalog",
 ]  # fmt: skip
 
 _MODELS: dict[Table, type[Record | Link]] = {"documents": Record, "links": Link}
@@ -86,6 +88,14 @@ def verify(folder: Path, truth: Iterable[Published] | None = None) -> list[Probl
         return [Problem(what, str(layout.current), str(error))]
 
 
+def strays(corpus: Corpus) -> list[Path]:
+    """Files that look like a part of the generation and are none."""
+    listed = {name for shard in corpus.manifest.shards for name in shard.files}
+    patterns = (*(f"{table}-*" for table in TABLES), PATTERN)
+    found = (file for pattern in patterns for file in corpus.path.glob(pattern))
+    return sorted(file for file in found if file.name not in listed)
+
+
 def damaged_shards(corpus: Corpus) -> list[Shard]:
     """Shards whose file is missing or has other bytes than the manifest says."""
     return [shard for shard in corpus.manifest.shards if _damage(corpus.path, shard)]
@@ -101,6 +111,21 @@ def rows_of(corpus: Corpus, lost: Collection[str] = ()) -> Iterator[Published]:
             revision = body.pop("revision", 1)
             _, digest = encode(shard.table, body)
             yield Published(shard.table, body["id"], revision, digest, shard.name)
+
+
+def damaged_ids(corpus: Corpus) -> list[Shard]:
+    """Shards whose file of ids is missing or has other bytes than the manifest says."""
+    return [shard for shard in corpus.manifest.shards if shard.ids and _ids_damage(corpus, shard)]
+
+
+def _ids_damage(corpus: Corpus, shard: Shard) -> str:
+    try:
+        data = (corpus.path / shard.ids).read_bytes()
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if hashlib.sha256(data).hexdigest() != shard.ids_sha256:
+        return "has other bytes than were published (SHA-256)"
+    return ""
 
 
 def _no_current(layout: Layout) -> Problem:
@@ -152,21 +177,21 @@ class _Check:
         before = self._layout.generation(manifest.sequence - 1) / MANIFEST
         if before.exists() and hashlib.sha256(before.read_bytes()).hexdigest() != manifest.previous:
             yield Problem("chain", str(before), "is not the manifest that the newest one follows")
-        listed = {shard.name for shard in manifest.shards}
-        for table in TABLES:
-            for file in sorted(path.glob(f"{table}-*")):
-                if file.name not in listed:
-                    yield Problem("stray", str(file), "is no shard of the manifest")
+        for file in strays(self._corpus):
+            yield Problem("stray", str(file), "is no file of the manifest")
 
     def _shard(self, shard: Shard) -> Iterator[Problem]:
         where = str(self._corpus.path / shard.name)
         damage = _damage(self._corpus.path, shard)
         if damage:
             yield Problem("shard", where, damage)
-        rows = 0
+        rows, at, ids = 0, 0, IdsBuilder()
         try:
             for line in read_lines(self._corpus.path / shard.name):
                 rows += 1
+                with suppress(ValueError):  # told by _line
+                    ids.add([line], at)
+                at += len(line)
                 yield from self._line(shard, rows, line)
         except DAMAGED as error:
             if not damage:
@@ -174,6 +199,15 @@ class _Check:
             return
         if rows != shard.rows:
             yield Problem("shard", where, f"has {rows} rows instead of {shard.rows}")
+        if shard.ids and not damage:
+            yield from self._ids(shard, ids)
+
+    def _ids(self, shard: Shard, found: IdsBuilder) -> Iterator[Problem]:
+        where = str(self._corpus.path / shard.ids)
+        if damage := _ids_damage(self._corpus, shard):
+            yield Problem("ids", where, damage)
+        elif hashlib.sha256(found.encode()).hexdigest() != shard.ids_sha256:
+            yield Problem("ids", where, f"is not where the documents of {shard.name} lie")
 
     def _line(self, shard: Shard, row: int, line: bytes) -> Iterator[Problem]:
         where = f"{shard.name}:{row}"

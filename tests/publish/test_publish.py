@@ -91,6 +91,7 @@ def test_the_layout(tmp_path: Path, ledger: MemoryLedger) -> None:
         "generations/000000001/changes.jsonl",
         "generations/000000001/documents-000000001-00000-000000001.jsonl",
         "generations/000000001/duckdb.sql",
+        "generations/000000001/ids-000000001-00000-000000001.bin",
         "generations/000000001/link-v1.schema.json",
         "generations/000000001/links-000000001-00000-000000001.jsonl",
         "generations/000000001/manifest.json",

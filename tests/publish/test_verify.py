@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from typing import TYPE_CHECKING
@@ -59,6 +60,27 @@ def lose_shard(store: Path) -> None:
 
 def lose_links(store: Path) -> None:
     first(store, "links-*").unlink()
+
+
+def lose_ids(store: Path) -> None:
+    first(store, "ids-*").unlink()
+
+
+def flip_ids(store: Path) -> None:
+    rewrite(first(store, "ids-*"), lambda data: data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def lie_in_ids(store: Path) -> None:
+    """A file that is what the manifest says, and yet not where the documents lie."""
+    path = first(store, "ids-*")
+    old = hashlib.sha256(path.read_bytes()).hexdigest().encode()
+    rewrite(path, lambda data: data[:-8] + bytes(8))
+    new = hashlib.sha256(path.read_bytes()).hexdigest().encode()
+    rewrite(store / "corpus/current/manifest.json", lambda data: data.replace(old, new))
+
+
+def stray_ids(store: Path) -> None:
+    shutil.copy(first(store, "ids-*"), store / "corpus/current/ids-extra.bin")
 
 
 def add_stray(store: Path) -> None:
@@ -137,7 +159,8 @@ def catalog_is_elsewhere(store: Path) -> None:
 
 DAMAGES = {
     "shard": [cut, flip, lose_shard, lose_links],
-    "stray": [add_stray],
+    "ids": [lose_ids, flip_ids, lie_in_ids],
+    "stray": [add_stray, stray_ids],
     "manifest": [cut_manifest, lose_manifest, dangling_current, lose_newest],
     "current": [lose_current, fake_current, lose_corpus],
     "companion": [lose_companion],

@@ -169,7 +169,14 @@ def _digest(content: bytes, media_type: str, url: str, metadata: Mapping[str, st
 
 def _failed(record: Mapping[str, Any], item: object, error: _Unusable) -> Failed:
     """An item for quarantine, named by its hash, with what can be shown of it."""
-    shown = {key: value for key, value in record.items() if not isinstance(value, Response)}
-    raw = _utf8(as_string(shown) if shown else str(item))
-    digest = hashlib.sha256(raw + error.reason.encode()).hexdigest()[:32]
+    raw = _utf8(_shown(record, item))
+    digest = hashlib.sha256(raw + f"{error.reason}: {error.detail}".encode()).hexdigest()[:32]
     return Failed(f"item {digest}", error.reason, raw, error.detail, digest)
+
+
+def _shown(record: Mapping[str, Any], item: object) -> str:
+    fields = {key: value for key, value in record.items() if not isinstance(value, Response)}
+    try:
+        return as_string(fields) if fields else str(item)
+    except Exception:  # noqa: BLE001 - as in `event`: what cannot be shown is left out
+        return type(item).__name__

@@ -5,8 +5,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TESTS  := $(VENV)/.ready-for-tests
+# A process for each core takes the next tests as it gets through its own; JOBS= runs them in one.
+JOBS   ?= --numprocesses=logical --maxprocesses=8 --dist=worksteal
 
-.PHONY: help run test test-all check lint format docs clean \
+.PHONY: help run test test-all check coverage lint format docs clean \
 	bench-start bench-engine bench-extraction bench-dedup bench-corpus
 
 help:  ## list the targets
@@ -26,10 +28,10 @@ run: $(READY)  ## one pass over config/ingest.toml: seeds/ in, store/corpus/ out
 	$(BIN)/ingest run
 
 test: $(TESTS)  ## every test but the slow ones
-	$(BIN)/pytest
+	$(BIN)/pytest $(JOBS)
 
 test-all: $(TESTS)  ## every test, soak and fuzz tests too
-	$(BIN)/pytest -m ''
+	$(BIN)/pytest $(JOBS) -m ''
 
 lint: $(TESTS)
 	$(BIN)/ruff check .
@@ -37,8 +39,10 @@ lint: $(TESTS)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint  ## lint, types, layers, then the tests with coverage
-	$(BIN)/pytest --cov --cov-report=term:skip-covered
+check: lint test  ## lint, types, layers, then the tests
+
+coverage: $(TESTS)  ## the tests with coverage, which makes them half as long again
+	$(BIN)/pytest $(JOBS) --cov --cov-report=term:skip-covered
 
 format: $(TESTS)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

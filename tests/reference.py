@@ -87,7 +87,7 @@ _HEADER = "| key | type | default | meaning |\n|---|---|---|---|\n"
 
 def _entry_points() -> Iterator[str]:
     for each in available():
-        if each["settings"] and each["name"] != "web":
+        if each["settings"]:
             yield f"\n## {each['type']} `{each['name']}`\n\n{each['summary']}\n\n" + _HEADER
             for setting in each["settings"]:
                 cells = (setting["type"].replace("|", "\\|"), setting["default"] or "required")

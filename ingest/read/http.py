@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FetchFailed", "FetchSettings", "Fetched", "Fetcher", "NotModified"]
 
+CONTACT_HINT = (
+    'Say who you are, so that its owner can reach you: contact = "you@example.org" in the'
+    " settings, under [fetch] or in the [[source]]; or, for one run, in the environment:"
+    " INGEST_FETCH__CONTACT=you@example.org"
+)
 _PERMANENT = frozenset({301, 308})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NOT_MODIFIED = 304
@@ -163,15 +168,17 @@ class Fetcher:
         etag: str = "",
         last_modified: str = "",
         media_types: tuple[str, ...] = (),
+        max_bytes: int = 0,
     ) -> Fetched | NotModified | FetchFailed:
         """Fetch one page, following redirects; only if changed, where a mark is given.
 
         ``media_types``: prefixes of what is wanted (``text/html``, ``application/``);
-        none means anything.  Raises `SettingsError` where a contact is needed and not set.
+        none means anything.  ``max_bytes``: another limit than that of the settings.
+        Raises `SettingsError` where a contact is needed and not set.
         """
         marks = (("If-None-Match", etag), ("If-Modified-Since", last_modified))
         conditions = tuple((name, value) for name, value in marks if value)
-        wanted = Wanted(conditions, media_types, self._settings.max_bytes)
+        wanted = Wanted(conditions, media_types, max_bytes or self._settings.max_bytes)
         try:
             start = _parsed(url)
             trip = _Trip(
@@ -236,7 +243,7 @@ class Fetcher:
         if not self._settings.contact and not is_loopback(host):
             raise SettingsError(
                 f"fetching from {host} needs a contact address",
-                hint='set contact = "you@example.org" so that its owner can reach you',
+                hint=CONTACT_HINT,
             )
         delay = self._leave(trip.url)
         for attempt in range(self._settings.retries):

@@ -15,7 +15,7 @@ import orjson
 from ingest.documents import Event, Failed, Gone, RawDocument, Unchanged
 from ingest.errors import SettingsError
 from ingest.read.addresses import is_loopback
-from ingest.read.http import Fetched, Fetcher, FetchFailed, NotModified
+from ingest.read.http import CONTACT_HINT, Fetched, Fetcher, FetchFailed, NotModified
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from ingest.read.http_settings import FetchSettings
 
 PAGES = ("text/html", "application/xhtml+xml", "text/plain")
-_GONE = frozenset({"http 404", "http 410"})
-_LASTING = frozenset({"robots", "opted out", "content type", "too large", "bad URL", *_GONE})
+GONE = frozenset({"http 404", "http 410"})
+LASTING = GONE | {
+    "robots", "opted out", "content type", "too large", "bad URL", "redirect loop",
+    "too many redirects",
+}  # fmt: skip
 """What fails again until the page changes; the rest may be better on the next run."""
 
 
@@ -49,7 +52,7 @@ def check(settings: FetchSettings, urls: Iterable[str]) -> None:
         if not settings.contact and not is_loopback(parsed.host):
             raise SettingsError(
                 f"fetching from {parsed.host} needs a contact address",
-                hint='set contact = "you@example.org" so that its owner can reach you',
+                hint=CONTACT_HINT,
             )
 
 
@@ -74,6 +77,13 @@ def event_of(
     fingerprint = orjson.dumps([result.etag, result.last_modified, digest]).decode()
     if known and _marks(known)[2] == digest:
         return Unchanged(source_id, fingerprint)
+    return document(result, source_id, fingerprint, metadata)
+
+
+def document(
+    result: Fetched, source_id: str, fingerprint: str, metadata: Mapping[str, str] | None = None
+) -> RawDocument | Failed:
+    """A page that was fetched, as the document ``source_id``; an empty one is a failure."""
     if not result.content.strip():
         return Failed(source_id, "empty", b"", f"{result.url} has no content", fingerprint)
     told = dict(metadata or {})
@@ -91,13 +101,23 @@ def event_of(
 
 
 def _failed(result: FetchFailed, source_id: str, known: str) -> Event:
-    if result.reason in _GONE and known and _marks(known)[2]:
+    if result.reason in GONE and known and _marks(known)[2]:
         return Gone(source_id)
-    fingerprint = f"failed: {result.reason}" if result.reason in _LASTING else ""
+    fingerprint = failure_mark(result)
     if fingerprint and known == fingerprint:
         return Unchanged(source_id)
+    return failure(result, source_id)
+
+
+def failure(result: FetchFailed, source_id: str) -> Failed:
+    """That an item could not be fetched."""
     detail = f"{result.url}: {result.detail or result.reason}"
-    return Failed(source_id, result.reason, detail=detail, fingerprint=fingerprint)
+    return Failed(source_id, result.reason, detail=detail, fingerprint=failure_mark(result))
+
+
+def failure_mark(result: FetchFailed) -> str:
+    """The fingerprint of a failure that lasts; ``""`` for one that may pass."""
+    return f"failed: {result.reason}" if result.reason in LASTING else ""
 
 
 def _marks(fingerprint: str) -> tuple[str, str, str]:

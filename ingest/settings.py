@@ -26,6 +26,7 @@ from pydantic import (
 
 from ingest.errors import SettingsError
 from ingest.read import registry
+from ingest.read.http_settings import FetchSettings
 from ingest.schedule import Timing, check_zone, duration, parse
 
 if TYPE_CHECKING:
@@ -172,9 +173,10 @@ class Source(BaseModel):
         """The reader's own keys."""
         return dict(self.model_extra or {})
 
-    def make_reader(self) -> Any:
+    def make_reader(self, fetch: FetchSettings = FetchSettings()) -> Any:
         """The reader with its settings; raises `SettingsError` for an unknown reader."""
-        return registry.load(self.reader)(**self.reader_settings)
+        reader = registry.load(self.reader)
+        return reader(**{**fetch.defaults_for(reader), **self.reader_settings})
 
 
 def _unique_names(sources: tuple[Source, ...]) -> tuple[Source, ...]:
@@ -204,6 +206,7 @@ class Settings(_Table):
     corpus: Corpus = Corpus()
     limits: Limits = Limits()
     daemon: Daemon = Daemon()
+    fetch: FetchSettings = FetchSettings()
     step: tuple[Step, ...] = ()
     source: Annotated[tuple[Source, ...], AfterValidator(_unique_names)] = ()
 
@@ -325,7 +328,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-_TABLES = frozenset({"dedup", "corpus", "limits", "daemon"})
+_TABLES = frozenset({"dedup", "corpus", "limits", "daemon", "fetch"})
 
 
 def _merged(*tables: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ingest.documents import JSON, Event
     from ingest.engine.base import Engine
     from ingest.read.base import Reader
+    from ingest.read.http_settings import FetchSettings
     from ingest.settings import Dedup, Settings
 
 COMMAND_LINE = "cli"
@@ -126,33 +127,36 @@ def sources_of(
     if inputs:
         if only:
             raise UsageError("--source chooses among configured sources; inputs are not among them")
-        return [_part_of_inputs(inputs, name)]
+        return [_part_of_inputs(settings.fetch, inputs, name)]
     sources = [settings.source_named(one) for one in only] or list(settings.source)
     if not sources:
         raise SettingsError(
             "the settings name no [[source]]",
             hint="Add one to the settings file, or name inputs: `ingest run FILE…`.",
         )
-    return [Part(source, (source.make_reader(),)) for source in sources]
+    return [Part(source, (source.make_reader(settings.fetch),)) for source in sources]
 
 
-def _part_of_inputs(inputs: Sequence[str], name: str) -> Part:
+def _part_of_inputs(fetch: FetchSettings, inputs: Sequence[str], name: str) -> Part:
     """Inputs grouped by the reader that fits their form, in the order given."""
     groups: dict[str, list[str]] = {}
     for given in inputs:
         groups.setdefault(registry.for_input(given), []).append(given)
-    readers = [_input_reader(kind, paths, named=bool(name)) for kind, paths in groups.items()]
+    readers = [
+        _input_reader(kind, paths, fetch, named=bool(name)) for kind, paths in groups.items()
+    ]
     kind = next(iter(groups)) if len(groups) == 1 else "several"
     return Part(Source(name=name or COMMAND_LINE, reader=kind), tuple(readers), inputs=True)
 
 
-def _input_reader(kind: str, inputs: list[str], *, named: bool) -> Any:
+def _input_reader(kind: str, inputs: list[str], fetch: FetchSettings, *, named: bool) -> Any:
     reader: Any = registry.load(kind)
     if kind == "files":
         _check_paths(inputs)
         paths = tuple(given if "://" in given else os.path.abspath(given) for given in inputs)  # noqa: PTH100 - globs are no paths
         return reader(path=paths, ids="relative" if named else "absolute")
-    return reader.for_inputs(inputs) if hasattr(reader, "for_inputs") else reader()
+    made = reader.for_inputs(inputs) if hasattr(reader, "for_inputs") else reader()
+    return made.model_copy(update=fetch.defaults_for(reader))
 
 
 def _check_paths(inputs: list[str]) -> None:

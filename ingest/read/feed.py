@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from ingest.documents import Checkpoint, Event, Failed, RawDocument, Unchanged
+from ingest.documents import Checkpoint, ContainerRead, Event, Failed, RawDocument, Unchanged
 from ingest.read import feedfile, page
 from ingest.read.http import Fetched, FetchFailed
 from ingest.read.http_settings import FetchSettings
@@ -103,8 +103,8 @@ class _Visit:
             return
         if result.moved_to:
             self.state["moved"] = result.moved_to
-        self.state.pop("failures", None)
         if not isinstance(result, Fetched):
+            yield from self._recovered()
             self._come_back(result, self._number("ttl"))
             return
         try:
@@ -112,8 +112,14 @@ class _Visit:
         except ReadError as error:
             yield self._failed(FetchFailed(result.url, error.reason, error.detail))
             return
+        yield from self._recovered()
         yield from self._entries(content)
         self._keep(result, content)
+
+    def _recovered(self) -> Iterator[Event]:
+        """Where the last visit failed: that the feed could be read, which ends its entry."""
+        if self.state.pop("failures", None):
+            yield ContainerRead(self.context.canonical_url(self.url), "visited")
 
     def _entries(self, content: FeedContent) -> Iterator[Event]:
         self.state.pop("entry", None)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
 from ingest.read.base import ReaderSettings
 
 
 class FetchSettings(ReaderSettings):
-    """How pages are fetched; a source's table may set each of these."""
+    """``[fetch]``: how pages are fetched; a source's table may set each of these for itself."""
 
     contact: str = ""
     """An address or URL where a site's owner reaches you; needed for anything but loopback."""
@@ -38,3 +40,7 @@ class FetchSettings(ReaderSettings):
     """Whether pages that refuse mining or training (noai, TDM reservation) are left out."""
     allow_private: bool = False
     """Whether private, loopback and link-local addresses may be connected to."""
+
+    def defaults_for(self, reader: type[ReaderSettings]) -> dict[str, Any]:
+        """What was set here, as defaults for a reader that fetches; nothing for another."""
+        return self.model_dump(exclude_unset=True) if issubclass(reader, FetchSettings) else {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from loopback import Site, answer, marked
 
-from ingest.documents import Checkpoint, Complete, Failed, RawDocument, Unchanged
+from ingest.documents import Checkpoint, Complete, ContainerRead, Failed, RawDocument, Unchanged
 from ingest.errors import SettingsError
 from ingest.read import feedfile
 from ingest.read.feed import Feed
@@ -168,16 +168,37 @@ def test_what_is_no_feed_is_told(what: bytes) -> None:
         feedfile.parse(what, "", "http://x.org/f")
 
 
-def test_entities_do_not_explode_and_read_no_file() -> None:
-    bomb = "".join(f"<!ENTITY a{n} '{f'&a{n - 1};' * 10}'>" for n in range(1, 9))
-    doctype = f"<!DOCTYPE rss [<!ENTITY a0 'ha'>{bomb}<!ENTITY x SYSTEM 'file:///etc/passwd'>]>"
-    data = rss(item("1", ""), channel="<description>&a8;&x;</description>")
-    data = data.replace(b"<rss", doctype.encode() + b"<rss", 1)
-    told = ""
+BOMB = "<!ENTITY a0 'ha'>" + "".join(f"<!ENTITY a{n} '{f'&a{n - 1};' * 10}'>" for n in range(1, 9))
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        BOMB,
+        "<!ENTITY x SYSTEM 'file:///etc/passwd'>",
+        '<!ENTITY % x PUBLIC "x" "http://127.0.0.1/">',
+        "<!ENTITY % p 'x'><!ENTITY q '%p;'>",
+    ],
+)
+def test_entities_that_explode_or_read_files_are_refused(declared: str) -> None:
+    data = rss(item("1"), channel="<description>&a8;&x;</description>")
+    data = data.replace(b"<rss", f"<!DOCTYPE rss [{declared}]><rss".encode(), 1)
+    with pytest.raises(ReadError) as error:
+        feedfile.parse(data, "", "http://x.org/f")
+    assert error.value.reason == "xml entities"
+    # What is written so that it is not seen here does nothing in the parser.
+    told, hidden = "", data.decode().replace("'1.0'", "'1.0' encoding='utf-16'").encode("utf-16")
     with contextlib.suppress(ReadError):
-        told = repr(feedfile.parse(data, "", "http://x.org/f"))
+        told = repr(feedfile.parse(hidden, "", "http://x.org/f"))
     assert "root:" not in told
     assert len(told) < 100_000
+
+
+def test_names_of_characters_are_no_harm() -> None:
+    declared = b"<!DOCTYPE rss [<!ENTITY nbsp '&#160;'><!ENTITY eacute \"&#233;\">]><rss"
+    data = rss(item("1", title="Caf&eacute;")).replace(b"<rss", declared, 1)
+    (entry,) = feedfile.parse(data, "", "http://x.org/f").entries
+    assert entry.metadata["title"] == "Café"
 
 
 # --- visits ---------------------------------------------------------------------------
@@ -250,6 +271,19 @@ def test_failures_back_off_with_a_cap_and_never_end_it(site: Site, context: Fake
     site.pages["/feed"] = answer(200, rss(item("1")))
     assert len(docs(run(make(site), context))) == 1
     assert "failures" not in context.cursor[make(site).url[0]]
+
+
+@pytest.mark.parametrize("broken", [answer(500, b""), answer(200, b"no feed")])
+def test_failures_are_counted_until_a_visit_succeeds(
+    site: Site, context: FakeContext, broken: bytes
+) -> None:
+    site.pages["/feed"] = [broken, broken, broken, answer(200, rss(item("1")))]
+    for count in (1, 2, 3):
+        run(make(site), context)
+        assert context.cursor[make(site).url[0]]["failures"] == count
+        later(context, days=1)
+    assert ContainerRead(site.url("/feed"), "visited") in run(make(site), context)
+    assert not [e for e in run(make(site), context) if isinstance(e, ContainerRead)]
 
 
 def test_retry_after_is_kept(site: Site, context: FakeContext) -> None:

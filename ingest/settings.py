@@ -336,8 +336,8 @@ def _merged(*tables: Mapping[str, Any]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for table in tables:
         for key, value in table.items():
-            if isinstance(value, dict) and isinstance(merged.get(key), dict):
-                merged[key] = _merged(merged[key], value)
+            if isinstance(value, dict) and isinstance(merged.get(key, {}), dict):
+                merged[key] = _merged(merged.get(key, {}), value)
             elif value is not None:
                 merged[key] = value
     return merged

@@ -207,7 +207,7 @@ def daemon(
     from ingest.daemon import serve  # noqa: PLC0415 - heavy
 
     logs.configure(log_format)
-    overrides = {"daemon": {"listen": listen}}
+    overrides = {"daemon": {"listen": listen}} if listen else {}
     raise typer.Exit(serve(lambda: load_settings(config, store, file_needed=True, **overrides)))
 
 

@@ -16,7 +16,6 @@ import resource
 import shutil
 import tempfile
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
@@ -66,7 +65,7 @@ class Feed:
         names = set(old)
         for id_, row in self.rows.items():
             if row.shard in names:
-                self.rows[id_] = replace(row, shard=new)
+                self.rows[id_] = row._replace(shard=new)
 
     def seal(self, _sequence: int) -> None:
         pass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import orjson
@@ -80,6 +80,7 @@ class Draft:
         self._ops: dict[Op, int] = {"add": 0, "update": 0, "remove": 0}
         self._tables = {table: _Table(site, table) for table in TABLES}
         self._changes: ShardWriter | None = None
+        self._reasons: dict[str, str] = {}
 
     def begin(self) -> None:
         """Make the generation's folder: from here on there is something to publish."""
@@ -158,7 +159,9 @@ class Draft:
             return
         assert self._changes is not None  # noqa: S101 - begin() made it
         self._ops[op] += 1
-        reason = orjson.dumps(wanted.reason).decode()
+        reason = self._reasons.get(wanted.reason)
+        if reason is None:
+            reason = self._reasons[wanted.reason] = orjson.dumps(wanted.reason).decode()
         head = f'{{"seq":{self._site.sequence},"op":"{op}","id":"{wanted.id}"'
         self._changes.write(f'{head},"revision":{revision},"reason":{reason}}}\n'.encode())
 
@@ -211,7 +214,7 @@ class _Table:
         writer, limits = self._writer, self._site.limits
         writer.write(edit.line)
         self._rows.append(self._published(edit, writer.name))
-        if writer.size >= limits.bytes or writer.rows >= limits.rows:
+        if writer.rows >= limits.rows or writer.size >= limits.bytes:
             self._roll()
 
     def finish(self) -> list[Shard]:
@@ -314,7 +317,7 @@ class _Table:
             remove(self._site.folder / name)
         for fresh in self._fresh:
             if fresh.shard.name == shard.name:
-                fresh.rows = [replace(row, shard=writer.name) for row in fresh.rows]
+                fresh.rows = [row._replace(shard=writer.name) for row in fresh.rows]
 
     def _empty(self) -> Shard:
         """One shard of no lines, so that a glob over the table always finds a file."""

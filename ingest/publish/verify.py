@@ -189,8 +189,7 @@ class _Check:
         try:
             for line in read_lines(self._corpus.path / shard.name):
                 rows += 1
-                with suppress(ValueError):  # told by _line
-                    ids.add([line], at)
+                ids.add(line, at)
                 at += len(line)
                 yield from self._line(shard, rows, line)
         except DAMAGED as error:
@@ -206,8 +205,10 @@ class _Check:
         where = str(self._corpus.path / shard.ids)
         if damage := _ids_damage(self._corpus, shard):
             yield Problem("ids", where, damage)
-        elif hashlib.sha256(found.encode()).hexdigest() != shard.ids_sha256:
-            yield Problem("ids", where, f"is not where the documents of {shard.name} lie")
+            return
+        with suppress(ValueError):  # a line that has no id: told by _line
+            if hashlib.sha256(found.encode()).hexdigest() != shard.ids_sha256:
+                yield Problem("ids", where, f"is not where the documents of {shard.name} lie")
 
     def _line(self, shard: Shard, row: int, line: bytes) -> Iterator[Problem]:
         where = f"{shard.name}:{row}"

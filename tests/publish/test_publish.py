@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -177,7 +176,7 @@ def test_what_counts_as_a_change(tmp_path: Path, ledger: MemoryLedger, field: st
     else:
         value = changed[field]
         changed[field] = value / 2 if isinstance(value, float) else value * 2 or "other"
-    ledger.want(replace(first, body=changed))
+    ledger.want(first._replace(body=changed))
     assert (target.publish(ledger, "two") is None) == (field in {"run_id", "added"})
 
 

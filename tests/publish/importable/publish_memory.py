@@ -9,7 +9,6 @@ import pickle
 import signal
 import traceback
 import warnings
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +58,7 @@ class MemoryLedger:
             for key in keys:
                 if key[0] == table:
                     wanted = self.truth.get(key) or Wanted(table, key[1], None)
-                    yield replace(wanted, reason=self.reasons[key]), self.out.get(key)
+                    yield wanted._replace(reason=self.reasons[key]), self.out.get(key)
 
     def stage(self, sequence: int, rows: Iterable[Published]) -> None:
         self._check(sequence)
@@ -99,7 +98,7 @@ class MemoryLedger:
 
     def adopt(self, sequence: int, rows: Iterable[Published]) -> None:
         found = {(row.table, row.id): row for row in rows}
-        lost = {key: replace(row, shard="") for key, row in self.out.items() if key not in found}
+        lost = {key: row._replace(shard="") for key, row in self.out.items() if key not in found}
         self.discard()
         self.out = lost | found
         self.sequence = sequence
@@ -113,7 +112,7 @@ class MemoryLedger:
         for table, old, new in self.moves:
             for key, row in self.out.items():
                 if row.table == table and row.shard in old:
-                    self.out[key] = replace(row, shard=new)
+                    self.out[key] = row._replace(shard=new)
         self.out.update(self.staged)
 
 

@@ -106,7 +106,6 @@ class Daemon:
             self._running.pop(work.source, None)
             self._planner.ended(work.source, self._clock(), error)
             self._quiet.notify_all()
-        self._engines.expire()
         self.wake()
 
     # --- what is told from outside ----------------------------------------------------
@@ -139,6 +138,10 @@ class Daemon:
             self._plan(settings)
             self.settings = settings
         self.wake()
+
+    def warm(self) -> None:
+        """Have workers ready for the sources that run often; returns when they are."""
+        self._engines.warm(self.settings)
 
     def _plan(self, settings: Settings) -> None:
         self._planner.resize(settings.daemon.concurrency, patience_of(settings))

@@ -14,6 +14,7 @@ from ingest.daemon.notify import Notifier
 from ingest.daemon.service import Daemon
 from ingest.daemon.signals import Signals
 from ingest.daemon.watch import Watcher
+from ingest.daemon.work import thread
 from ingest.errors import IngestError, StoreLocked
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def serve(load: Callable[[], Settings]) -> int:
     with ExitStack() as stack:
         stack.enter_context(alone(settings))
         daemon = Daemon(settings)
+        thread(daemon.warm, "warm")
         stack.enter_context(console.serving(daemon, settings.daemon))
         signals = stack.enter_context(Signals())
         daemon.wake = signals.wake
@@ -99,6 +101,7 @@ def reload(daemon: Daemon, watcher: Watcher, load: Callable[[], Settings]) -> No
         log.error("settings refused", reason=str(error), hint=error.hint)  # noqa: TRY400 - the reason is for people
     else:
         watcher.follow(settings)
+        thread(daemon.warm, "warm")
         log.info("settings reloaded", sources=len(settings.source))
 
 

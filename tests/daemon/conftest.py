@@ -131,11 +131,10 @@ class Project:
         for number in numbers:
             (self.source_folder(name) / f"{number:06}.txt").write_text(article(number))
 
-    def configure(self, *sources: dict[str, object], daemon: str = "", top: str = "") -> None:
+    def configure(self, *sources: dict[str, object], daemon: str = "", workers: int = 0) -> None:
         """Write the settings: no workers, no HTTP, texts as they are, unless said otherwise."""
         lines = [
-            "workers = 0",
-            top,
+            f"workers = {workers}",
             "[dedup]",
             'story = "ignore"',
             "[daemon]",

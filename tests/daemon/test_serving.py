@@ -60,6 +60,26 @@ def test_a_dropped_file_is_in_the_corpus_within_three_seconds(
     assert daemon.stop() == 0
 
 
+def test_workers_stand_ready_for_the_first_file_that_is_dropped(
+    project: Project, until: Callable[..., float]
+) -> None:
+    """Within 3 seconds where a folder is watched, 10 with `every 5s`; twice that for a busy CI."""
+    project.source_folder("watched")
+    project.configure(
+        {"name": "watched", "schedule": "on change"},
+        {"name": "often", "schedule": "every 5s"},
+        workers=1,
+    )
+    daemon = project.daemon()
+    daemon.wait_for("workers ready", source="watched")
+    daemon.wait_for("workers ready", source="often")
+    project.write("watched", 1)
+    assert until(lambda: len(project.corpus()) == 1) < 6.0
+    project.write("often", 2)
+    assert until(lambda: len(project.corpus()) == 2) < 20.0
+    assert daemon.stop() == 0
+
+
 def test_sighup_takes_on_good_settings_and_refuses_bad_ones(project: Project) -> None:
     project.write("one", 1)
     project.write("two", 2)

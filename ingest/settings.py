@@ -7,7 +7,6 @@ What comes out is frozen and passed on; nothing else looks at files or environme
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from pathlib import Path
@@ -28,6 +27,7 @@ from ingest.errors import SettingsError
 from ingest.read import registry
 from ingest.read.http_settings import FetchSettings
 from ingest.schedule import Timing, check_zone, duration, parse
+from ingest.validation import explain, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -233,7 +233,7 @@ class Settings(_Table):
                 return source
         names = [source.name for source in self.source]
         raise SettingsError(
-            f"there is no source {name!r}{_suggest(name, names)}",
+            f"there is no source {name!r}{suggest(name, names)}",
             hint=f"Known sources: {', '.join(names) or 'none'}.",
         )
 
@@ -252,6 +252,8 @@ def load(
     """
     explicit = path is not None or environment.get(f"{PREFIX}CONFIG")
     file = path or Path(environment.get(f"{PREFIX}CONFIG") or DEFAULT_FILE)
+    if file.is_dir():
+        raise SettingsError(f"{file}: this is a folder, not a settings file", hint="See --config.")
     if not file.is_file():
         if not explicit:
             raise SettingsError(
@@ -291,8 +293,9 @@ def build(values: Mapping[str, Any], *, base: Path, origin: str = "settings") ->
     try:
         settings = Settings.model_validate({**values, "base": base})
     except ValidationError as error:
-        problems += _explain(error, Settings)
+        problems += explain(error, Settings)
     problems += _check_readers(values.get("source", ()))
+    problems += _check_steps(values)
     if problems or settings is None:
         lines = "\n  ".join(problems)
         raise SettingsError(
@@ -343,7 +346,7 @@ def _merged(*tables: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-# --- saying what is wrong -------------------------------------------------------------
+# --- what pydantic cannot check --------------------------------------------------------
 
 
 def _check_readers(sources: object) -> Iterable[str]:
@@ -364,36 +367,33 @@ def _check_readers(sources: object) -> Iterable[str]:
             reader(**own)
         except ValidationError as error:
             known = [*Source.model_fields, *getattr(reader, "model_fields", ())]
-            yield from (f"{where}: {line}" for line in _explain(error, reader, known))
+            yield from (f"{where}: {line}" for line in explain(error, reader, known))
 
 
-def _explain(
-    error: ValidationError, model: type[BaseModel], known: list[str] | None = None
-) -> Iterable[str]:
-    for problem in error.errors(include_url=False):
-        where = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            names = known or list(_model_at(model, problem["loc"][:-1]).model_fields)
-            yield f"{where}: unknown key{_suggest(str(problem['loc'][-1]), names)}"
-        elif problem["type"] == "missing":
-            yield f"{where}: this key is required"
-        else:
-            given = "" if isinstance(problem["input"], dict) else f", not {problem['input']!r}"
-            message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-            yield f"{where or 'settings'}: {message}{given}"
-
-
-def _model_at(model: type[BaseModel], path: Iterable[int | str]) -> type[BaseModel]:
-    """The model that a path of keys leads to, as far as it leads."""
-    for key in path:
-        field = model.model_fields.get(str(key))
-        if field is None or not isinstance(field.annotation, type):
+def _check_steps(values: Mapping[str, Any]) -> Iterable[str]:
+    """Problems of the steps that the settings name: their names and own keys."""
+    sources = values.get("source", ())
+    tables = [("step", values.get("step", ()))]
+    if isinstance(sources, list | tuple):
+        tables += [
+            (f"source.{number}", table.get("step", ()))
+            for number, table in enumerate(sources)
+            if isinstance(table, dict)
+        ]
+    for where, steps in tables:
+        try:
+            made = [Step.model_validate(step) for step in steps or ()]
+        except (TypeError, ValidationError):  # told by the settings' own check
             continue
-        if issubclass(field.annotation, BaseModel):
-            model = field.annotation
-    return model
+        if made:
+            yield from (f"{where}: {line}" for line in _problems_of_steps(made))
 
 
-def _suggest(name: str, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
+def _problems_of_steps(steps: list[Step]) -> list[str]:
+    from ingest.normalise import load_steps  # noqa: PLC0415 - heavy, and few settings have steps
+
+    try:
+        load_steps([(step.use, step.options) for step in steps])
+    except SettingsError as error:
+        return str(error).splitlines()
+    return []

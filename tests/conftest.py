@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tarfile
@@ -23,31 +24,46 @@ def seeds() -> Path:
 
 
 @pytest.fixture(scope="session")
-def data_archive(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Unpack an archive of the shared data once a session; skip where there is none."""
-    unpacked: dict[str, Path] = {}
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all processes of a test run."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "session"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data_archive(session_folder: Path) -> Callable[[str], Path]:
+    """Unpack an archive of the shared data once a test run; skip where there is none."""
 
     def unpack(name: str) -> Path:
         folder = os.environ.get("INGEST_DATA", "")
         archives = sorted(Path(folder).glob(f"{name}.tar.*")) if folder else []
         if not archives:
             pytest.skip(f"INGEST_DATA names no folder with {name}.tar.*")
-        if name not in unpacked:
-            target = tmp_path_factory.mktemp(name)
-            with tarfile.open(archives[0]) as archive:
-                archive.extractall(target, filter="data")
-            unpacked[name] = target
-        return unpacked[name]
+        target = session_folder / name
+        with (session_folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not target.exists():
+                _extract(archives[0], target)
+        return target
 
     return unpack
 
 
+def _extract(archive: Path, target: Path) -> None:
+    partial = target.with_name(f"{target.name}.partial")
+    with tarfile.open(archive) as opened:
+        opened.extractall(partial, filter="data")
+    partial.rename(target)
+
+
 @pytest.fixture(scope="session", autouse=True)
-def compiled_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def compiled_code(session_folder: Path) -> Iterator[None]:
     """Compile the kernel once for all tests and the processes that they start."""
     with pytest.MonkeyPatch.context() as patch:
         if "NUMBA_CACHE_DIR" not in os.environ:
-            patch.setenv("NUMBA_CACHE_DIR", str(tmp_path_factory.mktemp("numba")))
+            patch.setenv("NUMBA_CACHE_DIR", str(session_folder / "numba"))
         yield
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from contextlib import ExitStack, closing, contextmanager
+import traceback
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,7 +23,7 @@ from ingest.catalog.ledger import SQLiteLedger
 from ingest.catalog.runs import SourceRun
 from ingest.catalog.store import Store
 from ingest.catalog.views import Views
-from ingest.errors import IngestError, SourceError, StoreVersion
+from ingest.errors import IngestError, SourceError, StoreError, StoreVersion
 from ingest.outcome import RunReport, SourceReport
 from ingest.pipeline import Job, Tally, ingest
 from ingest.publish.ledger import Published, Wanted
@@ -187,6 +189,15 @@ def make_publisher(settings: Settings, options: RunOptions) -> Publisher:
     )
 
 
+def _place(error: Exception) -> str:
+    """What went wrong, and where; what a bug says of itself may quote a document."""
+    if isinstance(error, IngestError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}: a bug, the log has its traceback"
+
+
 class _Pass:
     """One run over an open store; its seat holds the lock, and whatever it writes is a turn."""
 
@@ -211,14 +222,15 @@ class _Pass:
                 self.store.connection.execute("BEGIN IMMEDIATE")
             number = self._begin()
         reports: list[SourceReport] = []
-        with self._options.engine(self._settings) as engine:
-            judge = make_judge(self.store, self._settings, number, self._now())
-            judge.checkpoint = self._options.fault
-            for part in parts:
-                reports.append(self._run_source(part, number, judge, engine))
-                if self._options.cancelled():
-                    break
-        return self._finish(number, reports, began)
+        with self._accounted(lambda: self.store.runs.end(number, self._now(), "failed", {})):
+            with self._options.engine(self._settings) as engine:
+                judge = make_judge(self.store, self._settings, number, self._now())
+                judge.checkpoint = self._options.fault
+                for part in parts:
+                    reports.append(self._run_source(part, number, judge, engine))
+                    if self._options.cancelled():
+                        break
+            return self._finish(number, reports, began)
 
     def reindex(self) -> RunReport:
         """Recover, decide everything again in one transaction, publish."""
@@ -237,6 +249,20 @@ class _Pass:
             self.store.set_meta("decided_by", rules_version(self._settings))
         report = SourceReport("reindex", "done", dict(tally.counts))
         return self._finish(number, [report], began)
+
+    @contextmanager
+    def _accounted(self, close: Callable[[], None]) -> Iterator[None]:
+        """Enter a bug or a broken store in the ledger, with ``close``, before it ends the run.
+
+        Where that fails too, as for a kill, the next run enters it.
+        """
+        try:
+            yield
+        except Exception:
+            if not self._options.dry_run:
+                with suppress(StoreError), self._seat.turn(), self.store.transaction():
+                    close()
+            raise
 
     def _begin(self) -> int:
         runs = self.store.runs
@@ -260,6 +286,12 @@ class _Pass:
             except SourceError as error:
                 report = self._report(part, "failed", tally, error)
                 log.error("source failed", reason=report.error, hint=report.hint)  # noqa: TRY400 - the reason is for people
+            except Exception as error:
+                report = self._report(part, "failed", tally)
+                why = _place(error)
+                broken = SourceRun(name, started, self._now(), report.status, report.counts, why)
+                with self._accounted(lambda: self.store.runs.end_source(number, broken)):
+                    raise
             else:
                 report = self._report(part, STOPPED[self._options.cancelled()], tally)
                 counted = {name: count for name, count in report.counts.items() if count}

@@ -208,3 +208,24 @@ def test_a_run_over_its_time_limit_has_failed(settings: Settings) -> None:
     report = app.run(settings, only=["one"], options=options)
     assert report.status == "failed"
     assert report.sources[0].error == "its time limit passed"
+
+
+@pytest.mark.parametrize(("point", "status"), [("batch-decided", "failed"), ("manifest", "done")])
+def test_a_run_that_a_bug_breaks_is_closed_as_failed(
+    settings: Settings, point: str, status: str
+) -> None:
+    def fault(name: str) -> None:
+        if name == point:
+            raise ZeroDivisionError("xylophone")
+
+    with pytest.raises(ZeroDivisionError):
+        app.run(settings, only=["one"], options=app.RunOptions(fault=fault))
+    from ingest import reports  # noqa: PLC0415 - only here
+
+    with reports.opened(settings) as store:
+        (run,) = store.runs.latest(5)
+    assert (run.status, run.sources[0].status) == ("failed", status)
+    assert run.ended
+    assert run.sources[0].ended
+    assert ("ZeroDivisionError at test_turns.py" in run.sources[0].error) == (status == "failed")
+    assert "xylophone" not in run.sources[0].error  # it might be of a document

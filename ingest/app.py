@@ -37,6 +37,7 @@ from ingest.wiring import (
     make_engine,
     make_judge,
     make_recipe,
+    raw_folder,
     rules_version,
     sources_of,
 )
@@ -328,6 +329,7 @@ class _Pass:
             clock=self._options.clock,
             stop=self._options.cancelled,
             store=self._settings.store,
+            raw=None if self._options.dry_run else raw_folder(self._settings, part.source),
             known=(lambda _: "") if self._options.full else items.fingerprint,
         )
         cursor = None if self._options.full else items.cursor()

@@ -67,6 +67,7 @@ class FakeContext:
     clock: datetime = datetime(2030, 1, 1, tzinfo=UTC)
     stopped: bool = False
     store: Path | None = None
+    raw: Path | None = None
     fingerprints: dict[str, str] = field(default_factory=dict)
     cursor: JSON = None
 

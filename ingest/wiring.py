@@ -57,6 +57,7 @@ class RunContext:
     clock: Callable[[], datetime]
     stop: Callable[[], bool] = lambda: False
     store: Path | None = None
+    raw: Path | None = None
     known: Callable[[str], str] = lambda _: ""
 
     def fingerprint(self, source_id: str) -> str:
@@ -180,6 +181,11 @@ def _check_paths(inputs: list[str]) -> None:
 def furniture_key(source: str) -> str:
     """Name under which the catalog keeps what `ingest learn` found in a source."""
     return f"furniture:{source}"
+
+
+def raw_folder(settings: Settings, source: Source) -> Path:
+    """Where the raw responses of a source are kept, with ``keep_raw``."""
+    return settings.store / "raw" / source.name
 
 
 def make_recipe(settings: Settings, source: Source, furniture: str = "") -> Recipe:

@@ -42,6 +42,11 @@ class Context(Protocol):
         """The folder that the run writes to, which is no part of any source; None: unknown."""
         return None
 
+    @property
+    def raw(self) -> Path | None:
+        """The folder in which raw responses may be kept; None: nothing is to be kept."""
+        return None
+
     def fingerprint(self, source_id: str) -> str:
         """What the reader last said of this item or container; ``""`` where it must be read.
 

@@ -16,6 +16,7 @@ from ingest.read.pace import CancelledError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from ingest.read.http_settings import FetchSettings
 
@@ -53,6 +54,8 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     content: bytes = b""
+    fetched: datetime | None = None
+    """When it was sent, where that is not now."""
 
 
 @dataclass(frozen=True, slots=True)

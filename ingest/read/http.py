@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ingest.read.exchange import Answer
+    from ingest.read.raw import Answers, Keeper
 
 __all__ = ["FetchFailed", "FetchSettings", "Fetched", "Fetcher", "NotModified"]
 
@@ -149,15 +150,23 @@ class Fetcher:
     """Fetches pages one by one; safe for threads, which share connections and pace.
 
     ``cancelled`` is asked at least five times a second while something is waited for,
-    and at every piece of a body.
+    and at every piece of a body.  ``keeper`` is given what servers answered, but for
+    robots.txt and what is not read; ``answers`` stands in the net's place.
     """
 
     def __init__(
-        self, settings: FetchSettings, *, cancelled: Callable[[], bool] = lambda: False
+        self,
+        settings: FetchSettings,
+        *,
+        cancelled: Callable[[], bool] = lambda: False,
+        keeper: Keeper | None = None,
+        answers: Answers | None = None,
     ) -> None:
         self._settings = settings
+        self._keeper = keeper
         contact = f" (+{settings.contact})" if settings.contact else ""
-        self._exchange = Exchange(settings, f"{AGENT}/{version('ingest')}{contact}", cancelled)
+        self._agent = f"{AGENT}/{version('ingest')}{contact}"
+        self._exchange = answers or Exchange(settings, self._agent, cancelled)
         self._pace = Pace(settings.at_once, cancelled)
         self._robots = RobotsCache(self._load_rules, time.monotonic)
 
@@ -187,6 +196,8 @@ class Fetcher:
                 self._settings.max_redirects,
                 start.userinfo,
             )
+            if self._keeper is not None and not self._keeper.has(str(trip.url)):
+                trip.wanted = replace(wanted, headers=())  # a 304 would leave nothing to keep
             return self._follow(trip)
         except FetchError as error:
             return FetchFailed(_bare(url), error.reason, error.detail, error.retry_after)
@@ -194,8 +205,10 @@ class Fetcher:
             return FetchFailed(_bare(url), "cancelled")
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and what keeps the answers."""
         self._exchange.close()
+        if self._keeper is not None:
+            self._keeper.close()
 
     def __enter__(self) -> Self:
         return self
@@ -211,12 +224,16 @@ class Fetcher:
     def _follow(self, trip: _Trip) -> Fetched | NotModified:
         while True:
             answer = self._visit(trip)
+            page = self._page(trip, answer) if answer.status == OK else None
+            if self._keeper is not None:
+                asked = (("User-Agent", self._agent), *trip.wanted.headers)
+                self._keeper.keep(str(trip.url), asked, answer)
+            if page is not None:
+                return page
             if answer.status in _REDIRECTS and "location" in answer.headers:
                 trip.redirect(answer)
             elif answer.status == _NOT_MODIFIED:
                 return NotModified(str(trip.url), answer.headers, trip.moved_to)
-            elif answer.status == OK:
-                return self._page(trip, answer)
             else:
                 raise FetchError(
                     f"http {answer.status}", f"at {trip.url}", retry_after=_asked(answer)
@@ -232,7 +249,7 @@ class Fetcher:
             answer.content,
             answer.headers.get("content-type", ""),
             answer.headers,
-            datetime.now(UTC),
+            answer.fetched or datetime.now(UTC),
             trip.moved_to,
             opt_outs,
         )

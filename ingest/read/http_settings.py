@@ -40,6 +40,10 @@ class FetchSettings(ReaderSettings):
     """Whether pages that refuse mining or training (noai, TDM reservation) are left out."""
     allow_private: bool = False
     """Whether private, loopback and link-local addresses may be connected to."""
+    keep_raw: bool = False
+    """Whether the servers' answers are kept, as WARC, in ``raw`` under the store."""
+    raw_bytes: int = Field(default=1 << 30, ge=1 << 10)
+    """A new file of kept answers is begun after this many bytes."""
 
     def defaults_for(self, reader: type[ReaderSettings]) -> dict[str, Any]:
         """What was set here, as defaults for a reader that fetches; nothing for another."""

@@ -14,6 +14,7 @@ import orjson
 
 from ingest.documents import Event, Failed, Gone, RawDocument, Unchanged
 from ingest.errors import SettingsError
+from ingest.read import raw
 from ingest.read.addresses import is_loopback
 from ingest.read.http import CONTACT_HINT, Fetched, Fetcher, FetchFailed, NotModified
 
@@ -35,7 +36,12 @@ LASTING = GONE | {
 def fetcher(settings: FetchSettings, context: Context) -> Fetcher:
     """The HTTP client for one run of a source."""
     most = min(settings.max_bytes, context.max_bytes)
-    return Fetcher(settings.model_copy(update={"max_bytes": most}), cancelled=context.cancelled)
+    return Fetcher(
+        settings.model_copy(update={"max_bytes": most}),
+        cancelled=context.cancelled,
+        keeper=raw.keeper(settings, context),
+        answers=raw.answers(context),
+    )
 
 
 def check(settings: FetchSettings, urls: Iterable[str]) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from ingest.dedup.bands import Bands, choose_for
 from ingest.dedup.decide import Rules
 from ingest.dedup.signatures import Signer
@@ -129,6 +131,8 @@ def sources_of(
         if only:
             raise UsageError("--source chooses among configured sources; inputs are not among them")
         return [_part_of_inputs(settings.fetch, inputs, name)]
+    if name:
+        raise UsageError("--name is for inputs; configured sources have names of their own")
     sources = [settings.source_named(one) for one in only] or list(settings.source)
     if not sources:
         raise SettingsError(
@@ -147,7 +151,16 @@ def _part_of_inputs(fetch: FetchSettings, inputs: Sequence[str], name: str) -> P
         _input_reader(kind, paths, fetch, named=bool(name)) for kind, paths in groups.items()
     ]
     kind = next(iter(groups)) if len(groups) == 1 else "several"
-    return Part(Source(name=name or COMMAND_LINE, reader=kind), tuple(readers), inputs=True)
+    return Part(_source_of_inputs(name or COMMAND_LINE, kind), tuple(readers), inputs=True)
+
+
+def _source_of_inputs(name: str, kind: str) -> Source:
+    try:
+        return Source(name=name, reader=kind)
+    except ValidationError:
+        raise UsageError(
+            f"--name {name!r}: a source is named by letters, digits, '.', '_' and '-'"
+        ) from None
 
 
 def _input_reader(kind: str, inputs: list[str], fetch: FetchSettings, *, named: bool) -> Any:
@@ -166,7 +179,7 @@ def _check_paths(inputs: list[str]) -> None:
         for given in inputs
         if "://" not in given
         and not any(mark in given for mark in "*?[")
-        and not Path(given).exists()
+        and not (given and Path(given).exists())
     ]
     if missing:
         names = ", ".join(repr(given) for given in missing)

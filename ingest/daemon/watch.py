@@ -43,8 +43,8 @@ class Watched:
     store: str
 
     def touches(self, _change: Any, path: str) -> bool:
-        """Whether a change matters; what we write ourselves does not."""
-        return not (path + os.sep).startswith(self.store + os.sep)
+        """Whether a change matters; what we write ourselves, below ``store``, does not."""
+        return not (os.path.realpath(path) + os.sep).startswith(self.store + os.sep)
 
 
 class Watcher:

@@ -275,7 +275,6 @@ def test_a_reload_keeps_what_is_the_same_and_lets_runs_end() -> None:
 # --- a day ----------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_day_with_fifty_sources_some_of_which_hang_or_fail() -> None:
     """No run missed, none twice, in seconds of real time."""
     minutes = [5, 10, 15, 20, 30, 60]
@@ -290,10 +289,10 @@ def test_a_day_with_fifty_sources_some_of_which_hang_or_fail() -> None:
         errors={each.name: "down" for each in failing},
         obeys=lambda name: int(name[-1]) % 2 == 0,
     )
-    began = time.monotonic()
+    began = time.process_time()
     world.run(24, step=3)
     world.run(1 / 60)
-    assert time.monotonic() - began < 60
+    assert time.process_time() - began < 10
     for each in good:
         assert isinstance(each.schedule, Every)
         starts = world.started[each.name]

@@ -18,6 +18,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+import structlog
+
 from ingest.catalog.items import Item
 from ingest.catalog.quarantine import Quarantined
 from ingest.documents import (
@@ -47,6 +49,11 @@ if TYPE_CHECKING:
 BATCH_EVENTS = 512
 BATCH_BYTES = 16 << 20
 BATCH_SECONDS = 5.0
+TOLD = 20
+"""Quarantined documents that a run logs one by one, of each source: a broken export has
+thousands, for which a service manager would throw other lines away."""
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 Result: TypeAlias = "Prepared | Rejected | Casualty | None"
@@ -250,7 +257,17 @@ def _quarantine(job: Job, raw: RawDocument, why: Rejected, tally: Tally) -> None
     job.judge.quarantine.put(entry, raw, job.judge.run)
     tally.counts["quarantined"] += 1
     tally.reasons[why.reason] += 1
+    _tell(entry, tally)
     _remember(job, raw, "quarantined")
+
+
+def _tell(entry: Quarantined, tally: Tally) -> None:
+    """Log what was quarantined, by its names alone: the detail may quote the document."""
+    if tally.counts["quarantined"] <= TOLD:
+        named = {"document": document_id(entry.source, entry.source_id), "item": entry.source_id}
+        log.warning("document quarantined", **named, stage=entry.stage, reason=entry.reason)
+    elif tally.counts["quarantined"] == TOLD + 1:
+        log.warning("more documents quarantined", hint="`ingest quarantine` lists all of them.")
 
 
 def _remember(job: Job, raw: RawDocument, outcome: Outcome) -> None:

@@ -107,10 +107,11 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.store = folder / "store"
+        given = filter(None, [os.environ.get("PYTHONPATH", "")])
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("INGEST_")},
             # Compiling takes longer than all documents of a test: do without numba.
-            "PYTHONPATH": str(folder / "modules"),
+            "PYTHONPATH": os.pathsep.join([str(folder / "modules"), *given]),
         }
         self._daemons: list[DaemonProcess] = []
         (folder / "config").mkdir()

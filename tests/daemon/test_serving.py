@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ingest.documents import document_id
+from ingest.pipeline import TOLD
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -34,17 +37,39 @@ def test_runs_each_source_on_its_schedule_and_sigterm_ends_it_cleanly(project: P
     assert [line["source"] for line in daemon.events("source ended")].count("two") == 1
 
 
-def test_the_log_names_runs_and_sources_and_holds_no_text(project: Project) -> None:
-    project.source_folder("one")
-    (project.folder / "one" / "a.txt").write_text("xylophone " * 50)
-    (project.folder / "one" / "b.txt").write_text("")
+def test_the_log_names_runs_and_documents_and_holds_no_text(project: Project) -> None:
+    for name, content in {
+        "a.txt": "xylophone " * 50,
+        "empty.txt": "",
+        "lines.jsonl": '{"id": "1", "text": "xylophone"}\n{"id": "2", "text": "xylophone \n',
+        "picture.txt": "\x89PNG\r\n\x1a\n xylophone \0\1\2\3" * 9,
+        "short.txt": "xylophone",
+    }.items():
+        (project.source_folder("one") / name).write_text(content)
     project.configure({"name": "one", "schedule": "every 1h"})
+    with project.config.open("a") as settings:
+        settings.write('[[source.step]]\nuse = "min_words"\nwords = 5\n')
     daemon = project.daemon()
-    daemon.wait_for("source ended")
+    daemon.wait_for("source ended", new=1, quarantined=5)
     assert daemon.stop() == 0
     assert not daemon.events("not JSON")
     assert all("run_id" in line for line in daemon.log if "source" in line)
     assert "xylophone" not in json.dumps(daemon.log)
+    told = {line["item"]: line for line in daemon.events("document quarantined")}
+    assert told["empty.txt"]["document"] == document_id("one", "empty.txt")
+    assert told["short.txt"]["stage"] == "step:min_words"
+    assert len(told) == 5
+
+
+def test_of_very_many_bad_documents_the_log_names_some(project: Project) -> None:
+    lines = "{broken\n" + "\n".join(f"{{broken {number}" for number in range(TOLD + 7))
+    (project.source_folder("one") / "bad.jsonl").write_text(lines)
+    project.configure({"name": "one", "schedule": "every 1h"})
+    daemon = project.daemon()
+    daemon.wait_for("source ended", quarantined=TOLD + 8)
+    assert daemon.stop() == 0
+    assert len(daemon.events("document quarantined")) == TOLD
+    assert len(daemon.events("more documents quarantined")) == 1
 
 
 def test_a_dropped_file_is_in_the_corpus_within_three_seconds(

@@ -6,8 +6,8 @@ All of them only look: they open the store for reading and hold no lock.
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, replace
+from itertools import combinations, islice
 from typing import TYPE_CHECKING, Any
 
 from pydantic._internal._repr import display_as_type
@@ -23,20 +23,21 @@ from ingest.normalise import available_steps
 from ingest.read import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ingest.catalog.views import View
     from ingest.settings import Settings
 
-GROUP_MEMBERS = 50
+GROUP_MEMBERS = 12
 """Members of one group that are compared pair by pair; the pairs grow with the square."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A leader with everything that was decided against it, and how each pair compares.
+    """A story, or a survivor with its copies of one kind, in order of arrival.
 
-    ``pairs``: indices into ``members`` with the figure of the group's kind.
+    ``pairs``: indices into the first `GROUP_MEMBERS` members with the figure of the kind.
+    Those have a `label` for a title.
     """
 
     kind: str
@@ -87,45 +88,72 @@ def links(store: Store, kind: str = "") -> Iterator[tuple[View, View]]:
 
 
 def groups(store: Store, limit: int = 20) -> list[Group]:
-    """The newest groups: stories of several documents, and documents with copies."""
+    """At most ``limit`` groups, newest first: stories, each before copies of its members."""
     views = Views(store.connection)
-    found: list[Group] = []
-    for leader in views.group_leaders(limit):
-        followers = [*views.decided_against(leader.number)]
-        for follower in tuple(followers):
-            followers += views.decided_against(follower.number)
-        followers.sort(key=lambda view: view.number)
-        for kind in ("story", "near", "exact"):
-            of_kind = [view for view in followers if view.kind == kind]
-            if of_kind:
-                found.append(_group(store, kind, leader, of_kind))
-    return found
+    return list(islice(_groups(store, views, views.group_leaders(limit)), limit))
+
+
+def _groups(store: Store, views: Views, leaders: Iterable[View]) -> Iterator[Group]:
+    for leader in leaders:
+        against = _followed(views, leader)
+        story = [view for view, _ in against.values()]
+        if len(story) > 1:
+            yield _group(store, "story", story)
+        for survivor, followers in against.values():
+            for kind in ("near", "exact"):
+                copies = [view for view in followers if view.kind == kind]
+                if copies:
+                    yield _group(store, kind, [survivor, *copies])
+
+
+def _followed(views: Views, leader: View) -> dict[int, tuple[View, list[View]]]:
+    """Each member of the leader's story with what was decided against it, by number."""
+    found: dict[int, tuple[View, list[View]]] = {}
+    waiting = [leader]
+    while waiting:
+        view = waiting.pop()
+        followers = views.decided_against(view.number)
+        found[view.number] = (view, followers)
+        waiting += [each for each in followers if each.kind == "story"]
+    return dict(sorted(found.items()))
 
 
 def alone(store: Store, limit: int) -> list[View]:
     """Documents in no group, in order of arrival; at most ``limit``."""
-    return Views(store.connection).alone(limit)
+    return [_titled(store, view) for view in Views(store.connection).alone(limit)]
 
 
-def _group(store: Store, kind: str, leader: View, followers: list[View]) -> Group:
-    members = (leader, *followers)
+def label(store: Store, view: View) -> str:
+    """The title, or where there is none the beginning of the text in quotation marks."""
+    return view.title or f"“{store.documents.text(view.number)[:100].splitlines()[0]}”"
+
+
+def _titled(store: Store, view: View) -> View:
+    return replace(view, title=label(store, view))
+
+
+def _group(store: Store, kind: str, members: Sequence[View]) -> Group:
     compared = members[:GROUP_MEMBERS]
-    measure = _story_similarity if kind == "story" else _jaccard
+    parts: list[Any]
+    if kind == "story":
+        parts = [unpack(store.documents.signature(view.number).terms) for view in compared]
+    else:
+        parts = [shingles(store.documents.text(view.number)) for view in compared]
     pairs = tuple(
-        (first, second, measure(store, compared[first], compared[second]))
+        (first, second, _likeness(kind, parts[first], parts[second]))
         for first, second in combinations(range(len(compared)), 2)
     )
-    return Group(kind, leader.story_id, members, pairs)
+    titled = tuple(_titled(store, view) for view in members[:GROUP_MEMBERS])
+    return Group(kind, members[0].story_id, titled + tuple(members[GROUP_MEMBERS:]), pairs)
+
+
+def _likeness(kind: str, first: Any, second: Any) -> float:
+    return similarity(first, second) if kind == "story" else overlap(first, second).jaccard
 
 
 def _story_similarity(store: Store, first: View, second: View) -> float:
     terms = [unpack(store.documents.signature(view.number).terms) for view in (first, second)]
     return similarity(terms[0], terms[1])
-
-
-def _jaccard(store: Store, first: View, second: View) -> float:
-    sets = [shingles(store.documents.text(view.number)) for view in (first, second)]
-    return overlap(sets[0], sets[1]).jaccard
 
 
 # --- one document, or two -------------------------------------------------------------

@@ -6,17 +6,21 @@ benchmarks/startup.py), so each command imports what it needs when it runs.
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def main() -> None:
     """Entry point of the console script; ends the process with the documented exit code."""
-    from ingest.cli.commands import app  # noqa: PLC0415 - see above
     from ingest.errors import IngestError  # noqa: PLC0415 - see above
 
+    _mend_streams()
     try:
-        app(prog_name="ingest")
+        _command()
     except IngestError as error:
         message = f"ingest: {error}\n" + (f"  {error.hint}\n" if error.hint else "")
         sys.stderr.write(message)
@@ -26,5 +30,40 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         # Whoever read our output has gone (`ingest dups | head`): not an error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(141)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        sys.stderr.write(f"ingest: {error.filename or 'writing output'}: {error.strerror}\n")
+        _drop_output()
+        sys.exit(3)
+
+
+def _command() -> None:
+    from ingest.cli.commands import app  # noqa: PLC0415 - see above
+
+    stdout = sys.stdout
+    try:
+        app(prog_name="ingest")
+    except SystemExit:
+        stdout.flush()  # here, where a full disk or a closed pipe can still be told
+        if sys.stdout is not stdout:
+            # Typer's answer to a closed pipe is exit code 1, which is that of a failed source.
+            raise BrokenPipeError from None
+        raise
+
+
+def _mend_streams() -> None:
+    """A closed stream leads nowhere; what a terminal's encoding lacks is escaped."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - open to the end
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Let the interpreter's last flush go nowhere, instead of failing once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

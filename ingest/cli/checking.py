@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from ingest import checks, upkeep
 from ingest.app import RunOptions
 from ingest.cli import printing
-from ingest.cli.looking import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +29,7 @@ def mend(settings: Settings, wait: float, *, as_json: bool) -> None:
     """`ingest corpus verify --repair`: put right what can be, and say what was done."""
     for said in upkeep.mend(settings, RunOptions(wait=wait)):
         if as_json:
-            print_json({"mended": said})
+            printing.json({"mended": said})
         else:
             printing.line(f"mended: {said}")
 
@@ -38,7 +37,7 @@ def mend(settings: Settings, wait: float, *, as_json: bool) -> None:
 def _report(findings: Sequence[Finding], *, as_json: bool) -> int:
     for finding in findings:
         if as_json:
-            print_json(
+            printing.json(
                 {"ok": finding.ok, "what": finding.what, "said": finding.said, "hint": finding.hint}
             )
             continue

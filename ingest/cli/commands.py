@@ -7,7 +7,16 @@ from typing import Annotated, Literal
 import typer
 
 from ingest.cli import corpus, upkeep
-from ingest.cli.options import Config, Document, Json, LogFormat, StoreDir, Wait, load_settings
+from ingest.cli.options import (
+    Config,
+    Document,
+    Json,
+    LogFormat,
+    StoreDir,
+    Wait,
+    examples,
+    load_settings,
+)
 
 app = typer.Typer(
     name="ingest",
@@ -21,31 +30,61 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - only for this option
+
+        typer.echo(f"ingest {version('ingest')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Text in, a clean, deduplicated JSONL corpus out that stays right."""
+
+
 @app.command(
-    epilog="Examples:  ingest run   |   ingest run notes/ 'saved/*.html'   |"
-    "   ingest run --source seeds --json"
+    epilog=examples(
+        "ingest run                              the sources of config/ingest.toml",
+        "ingest run notes/ 'saved/*.html'        these inputs alone, no settings file needed",
+        "zcat dump.jsonl.gz | ingest run - --json | jq .counts",
+        "ingest run --source seeds --dry-run",
+    )
 )
 def run(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[INPUT]…",
+            metavar="INPUT",
             help="Files, folders, globs, or `-` for stdin; without any, the configured sources.",
         ),
     ] = None,
     config: Config = None,
     store: StoreDir = None,
-    name: Annotated[str, typer.Option(help="Source name for the inputs [default: cli].")] = "",
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="Source name for the inputs [default: cli].")
+    ] = "",
     source: Annotated[
-        list[str] | None, typer.Option(help="Only this configured source; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only this configured source; may be repeated."),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Read unchanged items again too.")] = False,
-    limit: Annotated[int, typer.Option(min=0, help="At most so many documents a source.")] = 0,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=0, help="At most so many documents a source; 0: all.")
+    ] = 0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Decide, report, and change nothing.")
     ] = False,
     workers: Annotated[
-        int | None, typer.Option(min=0, help="Worker processes [default: one per core].")
+        int | None,
+        typer.Option(metavar="N", min=0, help="Worker processes [default: one per core]."),
     ] = None,
     wait: Wait = 0.0,
     json: Json = False,
@@ -67,7 +106,7 @@ def run(
     raise typer.Exit(run_command(settings, arguments, as_json=json, log_format=log_format))
 
 
-@app.command(epilog="Examples:  ingest dups   |   ingest dups --kind near --json | jq .similarity")
+@app.command(epilog=examples("ingest dups", "ingest dups --kind near --json | jq .similarity"))
 def dups(
     kind: Annotated[
         Literal["exact", "near", "story"] | None, typer.Option(help="Only links of this kind.")
@@ -83,12 +122,15 @@ def dups(
 
 
 @app.command(
-    epilog="Examples:  ingest explain 9a41c0   |   ingest explain a.txt b.txt   (how two compare)"
+    epilog=examples(
+        "ingest explain 9a41c0          why this one was kept, dropped or linked",
+        "ingest explain a.txt b.txt     how two compare",
+    )
 )
 def explain(
     first: Document,
     second: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="Another, to compare with.")
+        str | None, typer.Argument(metavar="ID", help="Another, to compare with.")
     ] = None,
     config: Config = None,
     store: StoreDir = None,
@@ -100,7 +142,7 @@ def explain(
     looking.explain(load_settings(config, store), first, second, as_json=json)
 
 
-@app.command()
+@app.command(epilog=examples("ingest show 9a41c0", "ingest show a.txt --json | jq -r .text"))
 def show(
     first: Document, config: Config = None, store: StoreDir = None, json: Json = False
 ) -> None:
@@ -110,7 +152,7 @@ def show(
     looking.show(load_settings(config, store), first, as_json=json)
 
 
-@app.command()
+@app.command(epilog=examples("ingest status", "ingest status --json | jq .corpus.documents"))
 def status(config: Config = None, store: StoreDir = None, json: Json = False) -> None:
     """Show the store at a glance."""
     from ingest.cli import looking  # noqa: PLC0415 - heavy
@@ -118,9 +160,9 @@ def status(config: Config = None, store: StoreDir = None, json: Json = False) ->
     looking.status(load_settings(config, store), as_json=json)
 
 
-@app.command()
+@app.command(epilog=examples("ingest runs", "ingest runs --limit 1 --json | jq .counts"))
 def runs(
-    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many.")] = 20,
     config: Config = None,
     store: StoreDir = None,
     json: Json = False,
@@ -131,7 +173,7 @@ def runs(
     looking.runs(load_settings(config, store), limit, as_json=json)
 
 
-@app.command()
+@app.command(epilog=examples("ingest sources", "ingest sources --available"))
 def sources(
     available: Annotated[
         bool, typer.Option("--available", help="List the readers and steps that are installed.")
@@ -149,7 +191,7 @@ def sources(
         looking.sources(load_settings(config, store, file_needed=True), as_json=json)
 
 
-@app.command()
+@app.command(epilog=examples("ingest check", "ingest check --deep --json"))
 def check(
     deep: Annotated[
         bool, typer.Option("--deep", help="Fetch one document from each source too.")
@@ -165,10 +207,11 @@ def check(
     raise typer.Exit(checking.check(settings, deep=deep, as_json=json))
 
 
-@app.command()
+@app.command(epilog=examples("ingest schema > record.schema.json", "ingest schema link"))
 def schema(
     table: Annotated[
-        Literal["record", "link"], typer.Argument(help="Which lines: documents or links.")
+        Literal["record", "link"],
+        typer.Argument(metavar="record|link", help="Which lines: documents or links."),
     ] = "record",
 ) -> None:
     """Print the JSON Schema of the corpus's lines."""
@@ -177,7 +220,7 @@ def schema(
     looking.schema(table)
 
 
-@app.command()
+@app.command(epilog=examples("ingest reindex"))
 def reindex(
     config: Config = None,
     store: StoreDir = None,
@@ -192,7 +235,9 @@ def reindex(
     raise typer.Exit(reindex_command(settings, wait=wait, as_json=json, log_format=log_format))
 
 
-@app.command()
+@app.command(
+    epilog=examples("ingest daemon", "ingest daemon --listen 127.0.0.1:8460 --log-format json")
+)
 def daemon(
     config: Config = None,
     store: StoreDir = None,
@@ -211,15 +256,21 @@ def daemon(
     raise typer.Exit(serve(lambda: load_settings(config, store, file_needed=True, **overrides)))
 
 
-app.command()(corpus.export)
+app.command(
+    epilog=examples(
+        "ingest export all.jsonl",
+        "ingest export --language en --from 2024-01-01 --format parquet english.parquet",
+        "ingest export --splits 0.9,0.05,0.05 sets/",
+    )
+)(corpus.export)
 app.add_typer(corpus.app, name="corpus")
-for command in (
-    upkeep.forget,
-    upkeep.retry,
-    upkeep.quarantine,
-    upkeep.backup,
-    upkeep.restore,
-    upkeep.init,
-    upkeep.learn,
+for command, lines in (
+    (upkeep.forget, ("ingest forget 9a41c0", "ingest forget notes/a.txt --copies")),
+    (upkeep.retry, ("ingest retry", "ingest retry --source news --reason timeout")),
+    (upkeep.quarantine, ("ingest quarantine", "ingest quarantine notes/a.txt > a.txt")),
+    (upkeep.backup, ("ingest backup /backups/$(date +%F)",)),
+    (upkeep.restore, ("ingest restore /backups/2024-05-06",)),
+    (upkeep.init, ("ingest init news && cd news && ingest run",)),
+    (upkeep.learn, ("ingest learn news && ingest run --source news",)),
 ):
-    app.command()(command)
+    app.command(epilog=examples(*lines))(command)

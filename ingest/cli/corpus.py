@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ingest.cli.options import Config, Json, StoreDir, Wait, load_settings
+from ingest.cli.options import Config, Json, StoreDir, Wait, examples, load_settings
+from ingest.cli.upkeep import ready
 
 if TYPE_CHECKING:
     from ingest.publish.export import Splits
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Look after the published corpus.", no_args_is_help=True)
 
 
-@app.command()
+@app.command(epilog=examples("ingest corpus verify", "ingest corpus verify --repair"))
 def verify(
     repair: Annotated[
         bool, typer.Option("--repair", help="Mend what can be derived, then look again.")
@@ -29,28 +31,28 @@ def verify(
     """Check every hash, count, line, id, link and change; exit 3 where the corpus is damaged."""
     from ingest.cli import checking  # noqa: PLC0415 - heavy
 
-    settings = load_settings(config, store)
+    settings = ready(config, store)
     if repair:
         checking.mend(settings, wait, as_json=json)
     raise typer.Exit(checking.verify(settings, as_json=json))
 
 
-@app.command(epilog="Example:  ingest corpus since 41 | jq -r 'select(.op == \"remove\").id'")
+@app.command(epilog=examples("ingest corpus since 41 | jq -r 'select(.op == \"remove\").id'"))
 def since(
     sequence: Annotated[int, typer.Argument(metavar="N", min=0, help="The last number seen.")],
     config: Config = None,
     store: StoreDir = None,
 ) -> None:
     """Print every change after sequence number N, one JSON object a line."""
-    from ingest.cli.looking import print_json  # noqa: PLC0415 - heavy
+    from ingest.cli import printing  # noqa: PLC0415 - heavy
     from ingest.publish.corpus import open_corpus  # noqa: PLC0415 - heavy
 
     with open_corpus(load_settings(config, store).store) as opened:
         for change in opened.changes(sequence):
-            print_json(change._asdict())
+            printing.json(change._asdict())
 
 
-@app.command()
+@app.command(epilog=examples("ingest corpus compact"))
 def compact(
     config: Config = None, store: StoreDir = None, wait: Wait = 0.0, json: Json = False
 ) -> None:
@@ -58,21 +60,19 @@ def compact(
     from ingest import upkeep  # noqa: PLC0415 - heavy
     from ingest.app import RunOptions  # noqa: PLC0415 - heavy
     from ingest.cli import printing  # noqa: PLC0415 - heavy
-    from ingest.cli.looking import print_json  # noqa: PLC0415 - heavy
 
-    done = upkeep.compact(load_settings(config, store), RunOptions(wait=wait))
+    done = upkeep.compact(ready(config, store), RunOptions(wait=wait))
     if json:
-        print_json({"published": done is not None, "seq": done.sequence if done else None})
+        printing.json({"published": done is not None, "seq": done.sequence if done else None})
     else:
         said = f"published as sequence {done.sequence}" if done else "nothing to merge"
         printing.line(said)
 
 
-@app.command()
+@app.command(epilog=examples("ingest corpus stats", "ingest corpus stats --json | jq .languages"))
 def stats(config: Config = None, store: StoreDir = None, json: Json = False) -> None:
     """Count the corpus by source, language, year and kind of link."""
     from ingest.cli import printing  # noqa: PLC0415 - heavy
-    from ingest.cli.looking import print_json  # noqa: PLC0415 - heavy
     from ingest.publish.corpus import open_corpus  # noqa: PLC0415 - heavy
     from ingest.publish.stats import stats as count  # noqa: PLC0415 - heavy
 
@@ -80,7 +80,7 @@ def stats(config: Config = None, store: StoreDir = None, json: Json = False) -> 
         counted = dataclasses.asdict(count(opened))
     counted["generations"] = list(counted["generations"])
     if json:
-        print_json(counted)
+        printing.json(counted)
     else:
         printing.record(counted)
 
@@ -95,9 +95,11 @@ def export(
     canonical: Annotated[
         bool, typer.Option("--canonical", help="Sorted by id, without run_id and added.")
     ] = False,
-    source: Annotated[list[str] | None, typer.Option(help="Only this source; repeatable.")] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this source; repeatable.")
+    ] = None,
     language: Annotated[
-        list[str] | None, typer.Option(help="Only this language; repeatable.")
+        list[str] | None, typer.Option(metavar="CODE", help="Only this language; repeatable.")
     ] = None,
     since_date: Annotated[
         str, typer.Option("--from", metavar="DATE", help="Created on this day or later.")
@@ -117,21 +119,38 @@ def export(
 ) -> None:
     """Write the corpus, or a part of it, to files elsewhere."""
     from ingest.cli import printing  # noqa: PLC0415 - heavy
-    from ingest.cli.looking import print_json  # noqa: PLC0415 - heavy
     from ingest.publish import export as module  # noqa: PLC0415 - heavy
     from ingest.publish.corpus import open_corpus  # noqa: PLC0415 - heavy
 
     filters = module.Filters(
-        frozenset(source or ()), frozenset(language or ()), since_date, until_date, one_per_story
+        frozenset(source or ()),
+        frozenset(language or ()),
+        _day(since_date),
+        _day(until_date),
+        one_per_story,
     )
     options = module.ExportOptions(form, canonical, filters, _shares(splits))
     with open_corpus(load_settings(config, store).store) as opened:
         done = module.export(opened, target, options)
     if json:
-        print_json({"documents": done.documents, "files": dict(done.files)})
+        printing.json({"documents": done.documents, "files": dict(done.files)})
         return
     for path, count in done.files.items():
         printing.line(f"{printing.plural(count, 'document')}  {path}")
+
+
+def _day(text: str) -> str:
+    """The date as it was given: ``2024``, ``2024-05``, ``2024-05-06`` or a full time."""
+    from ingest.errors import UsageError  # noqa: PLC0415 - heavy
+
+    try:
+        datetime.fromisoformat(text + "0001-01-01"[len(text) :] if len(text) in {4, 7} else text)
+    except ValueError:
+        if text:
+            raise UsageError(f"--from and --to take a day such as 2024-05-06, not {text!r}") from (
+                None
+            )
+    return text
 
 
 def _shares(text: str) -> Splits | None:

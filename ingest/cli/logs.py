@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Any, Literal
 
@@ -16,7 +17,8 @@ def configure(form: Literal["human", "json"], level: int = logging.INFO) -> None
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
         stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=18)
+        colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        renderer = structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=18)
         stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
     structlog.configure(
         processors=[
@@ -27,8 +29,13 @@ def configure(form: Literal["human", "json"], level: int = logging.INFO) -> None
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=_stderr_of_now,
         cache_logger_on_first_use=False,
     )
     # Libraries log through logging; what they warn of is ours to know, the rest is noise.
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
+
+
+def _stderr_of_now(*_arguments: Any) -> structlog.PrintLogger:
+    """A progress bar takes the place of stderr while it stands, to write lines above itself."""
+    return structlog.PrintLogger(sys.stderr)

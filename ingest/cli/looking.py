@@ -5,18 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
-import orjson
-
 from ingest import reports
 from ingest.cli import printing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ingest.settings import Settings
 
-
-def print_json(value: Any) -> None:
-    """One JSON value on one line."""
-    sys.stdout.write(orjson.dumps(value).decode() + "\n")
+_SHOWN_PASSAGES = 5
 
 
 def dups(settings: Settings, kind: str, *, as_json: bool) -> None:
@@ -26,12 +23,13 @@ def dups(settings: Settings, kind: str, *, as_json: bool) -> None:
         for view, leader in reports.links(store, kind):
             count += 1
             if as_json:
-                print_json(reports.link_line(view, leader))
+                printing.json(reports.link_line(view, leader))
                 continue
             figure = view.figures["similarity"]
             printing.line(f"{view.kind}  {figure:.3f}  {view.state}  ({view.rule})")
             for each in (view, leader):
-                printing.line(f"  {each.id[:12]}  {each.source_id}  {printing.short(each.title)}")
+                title = printing.short(reports.label(store, each))
+                printing.line(f"  {each.id[:12]}  {each.source_id}  {title}")
         if not count and not as_json:
             printing.line("no duplicates" if not kind else f"no duplicates of kind {kind}")
 
@@ -45,14 +43,14 @@ def explain(settings: Settings, first: str, second: str | None, *, as_json: bool
             else (reports.compare(store, first, second))
         )
     if as_json:
-        print_json(answer)
+        printing.json(answer)
     elif second is None:
         _print_decision(answer)
     else:
         for document in answer["documents"]:
             printing.line(f"{document['id']}  {document['source_id']}  {document['title']}")
         printing.line()
-        printing.record(answer["comparison"])
+        _print_comparison(answer["comparison"])
 
 
 def _print_decision(answer: dict[str, Any]) -> None:
@@ -65,12 +63,37 @@ def _print_decision(answer: dict[str, Any]) -> None:
             f"{answer['state']} as {answer['kind']} of {of['id']}  {of['source_id']}  {of['title']}"
         )
         printing.line()
-        printing.line("evidence")
-        printing.record(answer["evidence"], "  ")
-        printing.record({**answer["comparison"]}, "  ")
+        printing.record(_rounded(answer["evidence"]))
+        _print_shared(answer["comparison"], answer["kind"])
     if answer["decided_against_it"]:
         printing.line()
         printing.record({"decided_against_it": answer["decided_against_it"]})
+
+
+def _print_comparison(compared: dict[str, Any]) -> None:
+    names = ("jaccard", "containment", "story_similarity")
+    printing.record(_rounded({name: compared[name] for name in names}))
+    _print_shared(compared, "")
+
+
+def _print_shared(compared: dict[str, Any], kind: str) -> None:
+    """What two texts share, as far as it says why: the same text shares all of it."""
+    passages, words = compared["shared_passages"], compared["shared_rare_words"]
+    if passages and kind != "exact":
+        printing.line("shared passages")
+        for passage in passages[:_SHOWN_PASSAGES]:
+            parts = passage.split()
+            printing.line(f"  {len(parts):5,} words  {printing.short(' '.join(parts))}")
+        if len(passages) > _SHOWN_PASSAGES:
+            printing.line(f"  … and {len(passages) - _SHOWN_PASSAGES:,} more: --json")
+    if words and kind not in ("exact", "near"):
+        printing.line("shared rare words, with their weight in the similarity")
+        for word in words:
+            printing.line(f"  {word['weight']:.4f}  {word['word']}")
+
+
+def _rounded(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: round(v, 4) if isinstance(v, float) else v for key, v in values.items()}
 
 
 def show(settings: Settings, name: str, *, as_json: bool) -> None:
@@ -78,7 +101,7 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
     with reports.opened(settings) as store:
         document = reports.show(store, name)
     if as_json:
-        print_json(document)
+        printing.json(document)
         return
     text = document.pop("text")
     printing.record(document)
@@ -91,7 +114,7 @@ def status(settings: Settings, *, as_json: bool) -> None:
     with reports.opened(settings) as store:
         answer = reports.status(store, settings)
     if as_json:
-        print_json(answer)
+        printing.json(answer)
         return
     last = answer.pop("last_run")
     printing.record(answer)
@@ -105,7 +128,7 @@ def runs(settings: Settings, limit: int, *, as_json: bool) -> None:
         lines = reports.runs(store, limit)
     if as_json:
         for each in lines:
-            print_json(each)
+            printing.json(each)
         return
     columns = ("run_id", "status", "started", "ended", "read", "new", "updated", "removed")
     printing.table(({**each, **each["counts"]} for each in lines), columns)
@@ -120,7 +143,7 @@ def sources(settings: Settings, *, as_json: bool) -> None:
         lines = reports.sources(None, settings)
     if as_json:
         for each in lines:
-            print_json(each)
+            printing.json(each)
         return
     columns = ("name", "reader", "schedule", "documents", "last_status", "last_run", "last_error")
     printing.table(lines, columns)
@@ -143,7 +166,7 @@ def quarantine(settings: Settings, source: str, reason: str, *, as_json: bool) -
         ]
     if as_json:
         for entry in entries:
-            print_json(entry)
+            printing.json(entry)
     elif entries:
         printing.table(entries, ("source", "source_id", "stage", "reason", "bytes", "detail"))
     else:
@@ -163,7 +186,7 @@ def available(*, as_json: bool) -> None:
     lines = reports.available()
     if as_json:
         for each in lines:
-            print_json(each)
+            printing.json(each)
         return
     for each in lines:
         printing.line(f"{each['type']} {each['name']}: {each['summary']}")

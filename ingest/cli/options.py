@@ -31,6 +31,19 @@ Document = Annotated[
 ]
 
 
+SourceName = Annotated[
+    str, typer.Option("--source", metavar="NAME", help="Only items of this source.")
+]
+Reason = Annotated[
+    str, typer.Option(metavar="TEXT", help="Only items quarantined for this reason.")
+]
+
+
+def examples(*lines: str) -> str:
+    """What stands at the end of a command's help; the backspace keeps its lines as they are."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
 def load_settings(
     config: Path | None,
     store: Path | None,

@@ -6,19 +6,29 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from ingest.catalog.views import View
     from ingest.outcome import RunReport, SourceReport
     from ingest.reports import Group
 
 _TITLE_WIDTH = 72
-_SHOWN_MEMBERS = 12
+_SHOWN_MEMBERS = 8
+_PAIRED_MEMBERS = 5
 
 
 def line(text: str = "") -> None:
     """One line of output."""
     sys.stdout.write(text + "\n")
+
+
+def json(value: Any) -> None:
+    """One JSON value on one line; UTF-8 whatever the terminal speaks."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
 
 
 def plural(count: int, noun: str) -> str:
@@ -81,24 +91,38 @@ def _source(source: SourceReport) -> str:
     return ", ".join(parts) + (f" ({source.status})" if source.status != "done" else "")
 
 
-def groups(found: Sequence[Group]) -> None:
-    """Groups of duplicates with titles and every pairwise figure."""
+def groups(found: Sequence[Group], limit: int) -> None:
+    """Groups of duplicates with titles and figures; ``found`` holds one too many where cut."""
     if not found:
         return
+    shown = found[:limit]
+    more = len(found) > limit
     line()
-    line(f"{plural(len(found), 'group')} of near-duplicates")
-    for group in found:
+    said = f"{plural(len(shown), 'group')} of near-duplicates"
+    line(f"the newest {said}; `ingest dups` lists all" if more else said)
+    for group in shown:
         line(f"  kind {group.kind}, {plural(len(group.members), 'document')}")
         for view in group.members[:_SHOWN_MEMBERS]:
-            line(f"    {view.source_id}  {short(view.title)}")
+            line(f"    {_name(view, group)}  {short(view.title)}".rstrip())
         if len(group.members) > _SHOWN_MEMBERS:
             line(f"    … and {len(group.members) - _SHOWN_MEMBERS:,} more: `ingest dups`")
-        else:
+        elif group.kind != "exact":  # those are all 1
             _pairs(group)
 
 
+def _name(view: View, group: Group) -> str:
+    """The source_id, with the source where the group's members come from several."""
+    sources = {member.source for member in group.members}
+    return view.source_id if len(sources) == 1 else f"{view.source_id} ({view.source})"
+
+
 def _pairs(group: Group) -> None:
+    """Every pair of a small group; of a large one, between which figures they lie."""
     measure = "similarity" if group.kind == "story" else "Jaccard"
+    if len(group.members) > _PAIRED_MEMBERS:
+        figures = [figure for _, _, figure in group.pairs]
+        line(f"    pairs: {measure} from {min(figures):.3f} to {max(figures):.3f}")
+        return
     width = max(len(view.source_id) for view in group.members)
     for first, second, figure in group.pairs:
         names = [group.members[index].source_id.ljust(width) for index in (first, second)]
@@ -133,7 +157,7 @@ def record(values: Mapping[str, Any], indent: str = "") -> None:
     for name, value in values.items():
         if value in ("", None, [], {}):
             continue
-        label = name.replace("_", " ")
+        label = name.replace("_", " ") or "(unknown)"
         if isinstance(value, dict):
             line(f"{indent}{label}")
             record(value, indent + "  ")

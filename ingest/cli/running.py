@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-import orjson
-
 from ingest import app, reports, upkeep
 from ingest.cli import logs, printing
 from ingest.cli.stopping import stop_on_signals
@@ -57,12 +55,10 @@ def run_command(
             options=_options(arguments, stop, progress),
         )
     if as_json:
-        sys.stdout.write(orjson.dumps(report.as_json()).decode() + "\n")
+        printing.json(report.as_json())
     else:
         _print_report(settings, report, dry_run=arguments.dry_run)
-    if stop():
-        return stop.exit_code
-    return 1 if report.status == "failed" else 0
+    return _exit_code(report, stop)
 
 
 def reindex_command(
@@ -74,7 +70,7 @@ def reindex_command(
         options = replace(_fixed(), wait=wait, progress=progress)
         report = app.reindex(settings, options)
     if as_json:
-        sys.stdout.write(orjson.dumps(report.as_json()).decode() + "\n")
+        printing.json(report.as_json())
     else:
         _print_report(settings, report, dry_run=False)
     return 0
@@ -95,13 +91,20 @@ def retry_command(
         options = replace(_fixed(), wait=wait, progress=progress, cancelled=stop)
         report, later = upkeep.retry(settings, source=source, reason=reason, options=options)
     if as_json:
-        value = {**report.as_json(), "read_again_by_the_next_run": later}
-        sys.stdout.write(orjson.dumps(value).decode() + "\n")
-        return 0
-    printing.run_report(report, settings.store, dry_run=False)
-    if later:
-        printing.line(f"{printing.plural(later, 'item')} will be read again by the next run")
-    return 0
+        printing.json({**report.as_json(), "read_again_by_the_next_run": later})
+    elif later or report.counts["read"]:
+        printing.run_report(report, settings.store, dry_run=False)
+        if later:
+            printing.line(f"{printing.plural(later, 'item')} will be read again by the next run")
+    else:
+        printing.line("nothing of that kind in quarantine")
+    return _exit_code(report, stop)
+
+
+def _exit_code(report: RunReport, stop: Stop) -> int:
+    if stop():
+        return stop.exit_code
+    return 1 if report.status == "failed" else 0
 
 
 def _options(
@@ -153,5 +156,5 @@ def _print_report(settings: Settings, report: RunReport, *, dry_run: bool) -> No
     if dry_run:
         return
     with reports.opened(settings) as store:
-        printing.groups(reports.groups(store, SHOWN_GROUPS))
+        printing.groups(reports.groups(store, SHOWN_GROUPS + 1), SHOWN_GROUPS)
         printing.alone(reports.alone(store, SHOWN_ALONE + 1), SHOWN_ALONE)

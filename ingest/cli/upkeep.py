@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ingest.cli.options import Config, Json, LogFormat, StoreDir, Wait, load_settings
+from ingest.cli.options import (
+    Config,
+    Json,
+    LogFormat,
+    Reason,
+    SourceName,
+    StoreDir,
+    Wait,
+    load_settings,
+)
 
 if TYPE_CHECKING:
     from ingest.settings import Settings
 
 
-def _ready(config: Path | None, store: Path | None) -> Settings:
+def ready(config: Path | None, store: Path | None) -> Settings:
     """The settings, with the log on stderr: these commands say what they do on stdout."""
     from ingest.cli import logs  # noqa: PLC0415 - heavy
 
@@ -24,7 +33,7 @@ def _ready(config: Path | None, store: Path | None) -> Settings:
 
 def forget(
     names: Annotated[
-        list[str], typer.Argument(metavar="ID…", help="Ids, their first digits, or source_ids.")
+        list[str], typer.Argument(metavar="ID", help="Ids, their first digits, or source_ids.")
     ],
     copies: Annotated[
         bool, typer.Option("--copies", help="Their exact and near copies too.")
@@ -38,12 +47,11 @@ def forget(
     from ingest import upkeep  # noqa: PLC0415 - heavy
     from ingest.app import RunOptions  # noqa: PLC0415 - heavy
     from ingest.cli import printing  # noqa: PLC0415 - heavy
-    from ingest.cli.looking import print_json  # noqa: PLC0415 - heavy
 
-    settings = _ready(config, store)
+    settings = ready(config, store)
     done = upkeep.forget(settings, names, copies=copies, options=RunOptions(wait=wait))
     if json:
-        print_json(upkeep.as_json(done))
+        printing.json(upkeep.as_json(done))
         return
     for id_ in done.forgotten:
         printing.line(f"forgotten  {id_}")
@@ -54,8 +62,8 @@ def forget(
 
 
 def retry(
-    source: Annotated[str, typer.Option(help="Only items of this source.")] = "",
-    reason: Annotated[str, typer.Option(help="Only items quarantined for this reason.")] = "",
+    source: SourceName = "",
+    reason: Reason = "",
     config: Config = None,
     store: StoreDir = None,
     wait: Wait = 0.0,
@@ -73,10 +81,10 @@ def retry(
 
 def quarantine(
     name: Annotated[
-        str, typer.Argument(metavar="[SOURCE_ID]", help="Print the kept bytes of this item.")
+        str, typer.Argument(metavar="SOURCE_ID", help="Print the kept bytes of this item.")
     ] = "",
-    source: Annotated[str, typer.Option(help="Only items of this source.")] = "",
-    reason: Annotated[str, typer.Option(help="Only items quarantined for this reason.")] = "",
+    source: SourceName = "",
+    reason: Reason = "",
     config: Config = None,
     store: StoreDir = None,
     json: Json = False,
@@ -96,14 +104,18 @@ def backup(
     config: Config = None,
     store: StoreDir = None,
     wait: Wait = 60.0,
+    json: Json = False,
 ) -> None:
     """Copy catalog and corpus to a new folder; consistent, also while the daemon runs."""
     from ingest import upkeep  # noqa: PLC0415 - heavy
     from ingest.app import RunOptions  # noqa: PLC0415 - heavy
     from ingest.cli import printing  # noqa: PLC0415 - heavy
 
-    made = upkeep.backup(_ready(config, store), target, RunOptions(wait=wait))
-    printing.line(f"backed up to {made}")
+    made = upkeep.backup(ready(config, store), target, RunOptions(wait=wait))
+    if json:
+        printing.json({"backup": str(made)})
+    else:
+        printing.line(f"backed up to {made}")
 
 
 def restore(
@@ -111,14 +123,18 @@ def restore(
     config: Config = None,
     store: StoreDir = None,
     wait: Wait = 0.0,
+    json: Json = False,
 ) -> None:
     """Put a backup in the store's place; what was there is moved aside, not deleted."""
     from ingest import upkeep  # noqa: PLC0415 - heavy
     from ingest.app import RunOptions  # noqa: PLC0415 - heavy
     from ingest.cli import printing  # noqa: PLC0415 - heavy
 
-    settings = _ready(config, store)
+    settings = ready(config, store)
     aside = upkeep.restore(settings, origin, RunOptions(wait=wait))
+    if json:
+        printing.json({"store": str(settings.store), "aside": str(aside or "")})
+        return
     printing.line(f"restored {settings.store} from {origin}")
     if aside:
         printing.line(f"what was there is now {aside}")
@@ -143,13 +159,12 @@ def learn(
     """Find the lines that recur across a source's plain texts, and leave them out from now on."""
     from ingest.app import RunOptions  # noqa: PLC0415 - heavy
     from ingest.cli import printing  # noqa: PLC0415 - heavy
-    from ingest.cli.looking import print_json  # noqa: PLC0415 - heavy
     from ingest.learning import learn_source  # noqa: PLC0415 - heavy
 
-    table = learn_source(_ready(config, store), source, RunOptions(wait=wait))
+    table = learn_source(ready(config, store), source, RunOptions(wait=wait))
     if json:
         found = {"documents": table.documents, "lines": len(table.hashes)}
-        print_json({"source": source, "version": table.version, **found})
+        printing.json({"source": source, "version": table.version, **found})
         return
     documents = printing.plural(table.documents, "document")
     recurring = printing.plural(len(table.hashes), "recurring line")

@@ -108,7 +108,7 @@ def decide(index: BandIndex, batch: np.ndarray, start: int, least: int) -> int:
     found = 0
     for row in range(len(batch)):
         found += looked_up.candidates(row, least).numbers.size
-        index.insert(batch[row : row + 1], np.array([start + row], dtype=np.uint32))
+        looked_up.insert(row, start + row)
     return found
 
 
@@ -163,11 +163,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--documents", type=int, default=1_000_000)
     parser.add_argument("--kind", choices=["near", "story", "both"], default="both")
+    parser.add_argument("--numpy", action="store_true", help="never go over to the kernel")
+    parser.add_argument("--cache", default="", help="folder of compiled code")
     asked = parser.parse_args()
     for kind in ("near", "story") if asked.kind == "both" else (asked.kind,):
         with tempfile.TemporaryDirectory() as folder:
             bands = BANDS[kind]
-            index = BandIndex(Path(folder), [], bands.count, CAP[kind])
+            cache = None if asked.numpy else asked.cache
+            index = BandIndex(Path(folder), [], bands.count, CAP[kind], cache)
             lines = []
             for line in run(kind, asked.documents, index, Path(folder)):
                 lines.append(line)

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ingest.catalog.index_postings import Located, Postings, collate, newest_of_each, postings_of
+from ingest.catalog.index_batch import Found, Look
+from ingest.catalog.index_postings import Postings, collate, newest_of_each, postings_of
 from ingest.catalog.index_run import SUFFIX, RunInfo, merged, open_run, verify, write_run
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ingest.catalog.index_batch import Entries
     from ingest.catalog.index_run import Keep
 
 RATIO = 2
@@ -41,18 +43,6 @@ RATIO = 2
 
 _RECENT = 1024  # rows beyond which the matrix is sorted away even between two look-ups
 _UNCAPPED = 1 << 40
-
-
-class Found(NamedTuple):
-    """Documents that share keys with one: ``numbers`` sorted, and how many keys ``shared``.
-
-    A document inserted twice counts twice.  ``capped``: keys that have all the entries the
-    cap allows, so that older ones may have been displaced.
-    """
-
-    numbers: NDArray[np.uint32]
-    shared: NDArray[np.int64]
-    capped: int
 
 
 class Hits(NamedTuple):
@@ -76,14 +66,21 @@ class BandIndex:
 
     ``runs``: what the catalog lists, oldest first.  Raises `IndexDamaged`, a `StoreError`,
     where a file is missing or broken: the caller then starts with no runs and inserts anew.
+    ``cache``: folder for compiled code, which takes over where much is looked up; None: numpy.
     """
 
     def __init__(
-        self, folder: Path, runs: Sequence[RunInfo], bands: int, cap: int | None = None
+        self,
+        folder: Path,
+        runs: Sequence[RunInfo],
+        bands: int,
+        cap: int | None = None,
+        cache: str | None = None,
     ) -> None:
         self._folder = folder
         self._bands = bands
         self._cap = _UNCAPPED if cap is None else cap
+        self._look = Look(self._cap, cache)
         self._files = [(info, open_run(folder, info)) for info in runs]
         self._memory: list[Postings] = []
         self._recent = _Recent(bands)
@@ -146,8 +143,7 @@ class BandIndex:
         """
         self._settle()
         parts = [*self._memory[::-1], *(postings for _, postings in self._files[::-1])]
-        flat = np.ascontiguousarray(keys).reshape(-1)
-        return Prefetched(self, keys, [part.locate(flat) for part in parts])
+        return Prefetched(self, keys, self._look.up(keys, parts))
 
     def candidates(self, keys: NDArray[np.uint64], least: int = 1) -> Found:
         """Find documents that share at least ``least`` of one document's keys, shape (bands,)."""
@@ -163,14 +159,6 @@ class BandIndex:
             np.concatenate([np.empty(0, np.uint32), *(one.numbers for one in found)]),
             np.concatenate([np.empty(0, np.int64), *(one.shared for one in found)]),
         )
-
-    def _found(
-        self, parts: Sequence[NDArray[np.uint32]], entries: NDArray[np.int64], least: int
-    ) -> Found:
-        """Count equal numbers, of keys that gave so many entries each."""
-        capped = int(np.count_nonzero(entries >= self._cap))
-        self.capped += capped
-        return Found(*_tally(np.concatenate(parts), least), capped)
 
     # --- files ------------------------------------------------------------------------
 
@@ -217,16 +205,13 @@ class BandIndex:
 class Prefetched:
     """A batch of documents looked up; valid as long as the index it came from."""
 
-    def __init__(
-        self, index: BandIndex, keys: NDArray[np.uint64], located: Sequence[Located]
-    ) -> None:
+    def __init__(self, index: BandIndex, keys: NDArray[np.uint64], entries: Entries) -> None:
         self._index = index
         self._moves = index._moves  # noqa: SLF001 - its own index
         self._keys = keys
-        self._located = located
-        shape = (len(located), *keys.shape)
-        self._counts = np.array([one.counts for one in located], np.int64).reshape(shape)
-        self._any: list[bool] = np.any(self._counts, axis=(0, 2)).tolist()
+        self._entries = entries
+        self._own = 0
+        self._inserted = np.zeros(len(keys), dtype=bool)
 
     def candidates(self, row: int, least: int = 1) -> Found:
         """Find documents that share at least ``least`` keys with document ``row`` of the batch.
@@ -236,29 +221,21 @@ class Prefetched:
         index = self._index
         if index._moves != self._moves:  # noqa: SLF001 - its own index
             return index.candidates(self._keys[row], least)
-        recent, met = index._recent.sharing(self._keys[row], index._cap)  # noqa: SLF001
-        if self._any[row]:
-            return self._with_older(row, least, recent, met)
-        return index._found([recent], met, least) if recent.size else _NOTHING  # noqa: SLF001
+        if index._recent.count == self._own:  # noqa: SLF001
+            found = self._entries.candidates(row, least)
+        else:
+            recent = index._recent.sharing(self._keys[row], index._cap)  # noqa: SLF001
+            found = self._entries.with_recent(row, least, *recent)
+        index.capped += found.capped
+        return found
 
     def insert(self, row: int, number: int) -> None:
         """Add document ``row`` of the batch to the index, by the keys it was looked up with."""
+        if not self._inserted[row]:
+            self._inserted[row] = True
+            self._own += 1
+            self._entries.insert(row, number)
         self._index.insert(self._keys[row : row + 1], np.array([number], dtype=np.uint32))
-
-    def _with_older(
-        self, row: int, least: int, recent: NDArray[np.uint32], met: NDArray[np.int64]
-    ) -> Found:
-        """Add what was there when the batch was looked up, as far as the cap leaves room."""
-        counts = self._counts[:, row]
-        newer = np.cumsum(counts, axis=0) - counts + met
-        takes = np.clip(self._index._cap - newer, 0, counts)  # noqa: SLF001 - its own index
-        span = slice(row * self._keys.shape[1], (row + 1) * self._keys.shape[1])
-        older = [
-            located.newest(span, take)
-            for located, take in zip(self._located, takes, strict=True)
-            if take.any()
-        ]
-        return self._index._found([recent, *older], met + takes.sum(axis=0), least)  # noqa: SLF001
 
 
 class _Recent:
@@ -298,7 +275,7 @@ class _Recent:
         np.equal(self._keys[: self.count], keys, out=same)
         places = same.ravel().nonzero()[0]
         if not places.size:
-            return _NOTHING.numbers, self._none
+            return np.empty(0, np.uint32), self._none
         row = places // self._bands
         met = np.bincount(places - row * self._bands, minlength=self._bands)
         if met.max() > cap:
@@ -307,19 +284,6 @@ class _Recent:
             row = same.ravel().nonzero()[0] // self._bands
             met = np.minimum(met, cap)
         return self._numbers[row], met
-
-
-_NOTHING = Found(np.empty(0, np.uint32), np.empty(0, np.int64), 0)
-
-
-def _tally(numbers: NDArray[np.uint32], least: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Count equal numbers; those that occur at least ``least`` times, sorted."""
-    numbers.sort()
-    ends = np.append((numbers[1:] != numbers[:-1]).nonzero()[0], numbers.size - 1) + 1
-    shared = ends.copy()
-    shared[1:] -= ends[:-1]
-    enough = (shared >= least).nonzero()[0]
-    return numbers[ends[enough] - 1], shared[enough]
 
 
 def _tier(sizes: Sequence[int]) -> int:

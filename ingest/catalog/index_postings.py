@@ -152,4 +152,7 @@ def postings_of(keys: NDArray[np.uint64], numbers: NDArray[np.uint32]) -> Postin
     """Make postings in memory of sorted entries."""
     bits = bits_for(keys.size)
     counts = np.bincount(buckets(keys, bits), minlength=1 << bits)
-    return Postings(keys, numbers, directory_of(counts))
+    directory = directory_of(counts)
+    for array in (keys, numbers, directory):
+        array.flags.writeable = False  # as what is mapped from a file: one type to the kernel
+    return Postings(keys, numbers, directory)

@@ -5,23 +5,14 @@ Importing this module imports numba; `signatures` does so only when a signature 
 
 from __future__ import annotations
 
-import os
-import pickle
-import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import numba
 import numpy as np
 
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
-
+from ingest.compiling import ready
 from ingest.dedup import kernel, kernel_terms
 from ingest.dedup.characters import CLASS_SHIFT, FOLD_MASK, characters
 from ingest.dedup.minhash import permutations
@@ -32,7 +23,7 @@ from ingest.dedup.story import ROWS
 from ingest.documents import Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -40,9 +31,6 @@ ASCII = 128
 
 Signable: TypeAlias = tuple[str, str, str]
 """Text, title, language."""
-
-# What reading a damaged or vanishing cache raises: numba lets all of it through.
-_CACHE_ERRORS = (OSError, EOFError, pickle.PickleError, ValueError, IndexError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,27 +74,27 @@ def load(folder: str) -> Compiled:
     alphabet, few = _alphabet(), permutations(1, 1)
     table = _of(Rarity("", np.zeros(1, np.uint64), np.zeros(1, np.float32)), folder)
     whole = (*_utf8("a"), 1)
-    sign = _ready(kernel_terms.sign, folder, (whole, whole, 1, alphabet, table, (few, few)))
+    sign = ready(kernel_terms.sign, folder, (whole, whole, 1, alphabet, table, (few, few)))
     return Compiled(sign, alphabet, folder)
 
 
 @cache
 def _near_kernel(folder: str) -> Callable[..., NDArray[np.uint32]]:
     """The kernel of near signatures alone; compiled only where they are wanted alone."""
-    return _ready(kernel.near, folder, (*_utf8("a"), _alphabet(), permutations(1, 1)))
+    return ready(kernel.near, folder, (*_utf8("a"), _alphabet(), permutations(1, 1)))
 
 
 @cache
 def _shingle_kernel(folder: str) -> Callable[..., NDArray[np.uint64]]:
     """The kernel of shingle hashes."""
-    return _ready(kernel.shingled, folder, (*_utf8("a"), _alphabet()))
+    return ready(kernel.shingled, folder, (*_utf8("a"), _alphabet()))
 
 
 @cache
 def _fill_kernel(folder: str) -> Callable[..., None]:
     """What makes a rarity table's directory."""
     example = (np.zeros(4, np.uint64), np.zeros(1, np.uint64), np.zeros(1, np.float32))
-    return _ready(kernel_terms.fill, folder, example)
+    return ready(kernel_terms.fill, folder, example)
 
 
 def _first_line(text: str, title: str) -> int:
@@ -144,58 +132,3 @@ def _alphabet() -> kernel.Alphabet:
     folded = (letters + entries) & np.uint32(FOLD_MASK)
     fold = np.where(entries >> np.uint32(CLASS_SHIFT), folded, 0).astype(np.uint8)
     return fold, table.index, table.pages
-
-
-def _ready(
-    function: Callable[..., Any], folder: str, example: tuple[object, ...]
-) -> Callable[..., Any]:
-    """Compile ``function`` for the types of ``example``, by way of the disk cache if possible."""
-    chosen = os.environ.get("NUMBA_CACHE_DIR") or folder
-    if chosen and _writable(Path(chosen)):
-        try:
-            with _cache_in(chosen):
-                made: Callable[..., Any] = numba.njit(cache=True)(function)
-            with _one_compiles(Path(chosen), function.__name__):
-                made(*example)
-        except _CACHE_ERRORS:  # a full disk, a damaged file: the cache is a convenience only
-            pass
-        else:
-            return made
-    bare: Callable[..., Any] = numba.njit(function)
-    bare(*example)
-    return bare
-
-
-@contextmanager
-def _one_compiles(folder: Path, name: str) -> Iterator[None]:
-    """Wait where another process compiles the same just now, to read what it leaves.
-
-    Workers start together: each would spend the same 14 seconds of its core.
-    """
-    if fcntl is None or next(folder.rglob(f"*.{name}-*.nbi"), None):
-        yield
-        return
-    with (folder / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _writable(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
-
-
-@contextmanager
-def _cache_in(folder: str) -> Iterator[None]:
-    """Point numba at a cache folder while a function is decorated; it keeps what it saw then."""
-    settings: Any = numba.config
-    before = settings.CACHE_DIR
-    settings.CACHE_DIR = folder
-    try:
-        yield
-    finally:
-        settings.CACHE_DIR = before

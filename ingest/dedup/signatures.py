@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from ingest.compiling import claim, kept
 from ingest.dedup import minhash, shingles
 from ingest.dedup.characters import UNICODE
 from ingest.dedup.tokens import HASH, tokenise
@@ -69,6 +70,50 @@ class Reference:
         return shingles.shingles(text)
 
 
+class Patient:
+    """Works in numpy until there is so much to do that the kernel earns the time to load it.
+
+    Reading the kernel from disk takes as long as numpy does for some hundred documents,
+    compiling it as for ten thousand: a first run of a few documents never compiles.  Of
+    several processes one compiles; the others go on in numpy until it is there.
+    """
+
+    READING = 32
+    """Documents signed before the kernel is read: it may have been imported already."""
+    COMPILING = 256
+    """Documents signed before it is compiled: whoever has so many will have more."""
+    AGAIN = 64
+    """Documents between two looks whether another process is done."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._engine: Engine = Reference(folder)
+        self._signed = 0
+
+    def sign(self, document: tuple[str, str, str], rows: int, seed: int) -> Signature:
+        """Sign (text, title, language) for near copies and for stories."""
+        self._signed += 1
+        if self._signed == self.READING or self._signed % self.AGAIN == 0:
+            self._hasten()
+        return self._engine.sign(document, rows, seed)
+
+    def near(self, text: str, rows: int, seed: int) -> NDArray[np.uint32]:
+        """Sign for near copies; shape (rows,)."""
+        return self._engine.near(text, rows, seed)
+
+    def shingles(self, text: str) -> NDArray[np.uint64]:
+        """Sorted, unique shingle hashes."""
+        return self._engine.shingles(text)
+
+    def _hasten(self) -> None:
+        """Go over to the kernel if it is at hand, or if it is worth compiling."""
+        if not isinstance(self._engine, Reference):
+            return
+        with claim("kernel", self._folder) as mine:
+            if mine and (self._signed >= self.COMPILING or kept("sign", self._folder)):
+                self._engine = best(self._folder)
+
+
 class Shingler:
     """Shingles texts for verification: the first few in numpy, the others by the kernel.
 
@@ -87,7 +132,7 @@ class Shingler:
         """Sorted, unique shingle hashes, as `shingles.shingles` gives them."""
         self._texts += 1
         if self._texts == self.PATIENCE:
-            self._engine = engine(self._cache)
+            self._engine = best(self._cache)
         return self._engine.shingles(text)
 
 
@@ -125,7 +170,13 @@ class Signer:
 
 @cache
 def engine(folder: str) -> Engine:
-    """The fastest way to sign that is installed; the choice is made once a process."""
+    """What signs in this process."""
+    return Patient(folder)
+
+
+@cache
+def best(folder: str) -> Engine:
+    """The fastest way to sign that is installed; compiles where nothing was kept."""
     try:
         from ingest.dedup import compiled  # noqa: PLC0415 - imports numba: half a second
     except ImportError:

@@ -9,12 +9,28 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.catalog.index import BandIndex, Found
+from ingest.catalog.index_batch import Look
 from ingest.catalog.index_run import IndexDamaged, RunInfo
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 BANDS = 4
+
+
+@pytest.fixture(params=["numpy", "kernel"])
+def cache(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> str | None:
+    """What an index is given for compiled code; with the kernel, from the first document on."""
+    if request.param == "numpy":
+        return None
+    pytest.importorskip("numba")
+    monkeypatch.setattr(Look, "PATIENCE", 0)
+    monkeypatch.setattr(Look, "COMPILING", 0)
+    return str(tmp_path_factory.getbasetemp() / "kernel")
 
 
 def key_rows(*rows: tuple[int, ...]) -> np.ndarray:
@@ -57,8 +73,7 @@ class Model:
         st.lists(st.integers(0, 6), min_size=BANDS, max_size=BANDS), min_size=1, max_size=60
     ),
     batch=st.integers(1, 17),
-    flush=st.integers(1, 5),
-    least=st.integers(1, 3),
+    ways=st.tuples(st.integers(1, 5), st.integers(1, 3)),
 )
 @settings(
     max_examples=40,
@@ -66,21 +81,27 @@ class Model:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_answers_do_not_depend_on_batches_flushes_and_merges(
-    tmp_path: Path, cap: int | None, rows: list[list[int]], batch: int, flush: int, least: int
+    tmp_path: Path,
+    cache: str | None,
+    cap: int | None,
+    rows: list[list[int]],
+    batch: int,
+    ways: tuple[int, int],
 ):
-    index, model = BandIndex(tmp_path, [], BANDS, cap), Model(cap)
+    flush, least = ways
+    index, model = BandIndex(tmp_path, [], BANDS, cap, cache), Model(cap)
     keys = key_rows(*map(tuple, rows))
     for start in range(0, len(rows), batch):
         part = keys[start : start + batch]
         looked_up = index.prefetch(part)
         for row, one in enumerate(part):
             assert as_dict(looked_up.candidates(row, least)) == model.candidates(one, least)
-            index.insert(part[row : row + 1], numbers(start + row))
+            looked_up.insert(row, start + row)
             model.insert(one, start + row)
         if start // batch % flush == 0:
             index.flush()
             index.merge()
-    reopened = BandIndex(tmp_path, index.runs(), BANDS, cap)
+    reopened = BandIndex(tmp_path, index.runs(), BANDS, cap, cache)
     reopened.insert(
         keys[reopened.last_number + 1 :], np.arange(reopened.last_number + 1, len(rows))
     )
@@ -108,6 +129,70 @@ def test_a_row_inserted_after_the_batch_was_looked_up_is_met(tmp_path: Path):
     assert as_dict(batch.candidates(1)) == {}
     batch.insert(0, 7)
     assert as_dict(batch.candidates(1)) == {7: BANDS}
+
+
+@pytest.mark.parametrize("cap", [None, 2])
+@given(steps=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=30))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_what_is_inserted_beside_the_batch_is_met_too(
+    tmp_path: Path, cache: str | None, cap: int | None, steps: list[tuple[int, int]]
+):
+    rows = key_rows((1, 2, 3, 4), (1, 2, 8, 9), (1, 5, 8, 9), (7, 7, 7, 7))
+    index, model = BandIndex(tmp_path, [], BANDS, cap, cache), Model(cap)
+    index.insert(rows, numbers(0, 1, 2, 3))
+    for number, row in enumerate(rows):
+        model.insert(row, number)
+    batch = index.prefetch(rows)
+    for number, (row, way) in enumerate(steps, 4):
+        if way == 0:
+            batch.insert(row, number)
+        else:
+            index.insert(rows[row : row + 1], numbers(number))
+        model.insert(rows[row], number)
+        if way == 2:
+            index.flush()
+        for place, one in enumerate(rows):
+            assert as_dict(batch.candidates(place)) == model.candidates(one)
+
+
+def test_an_uncapped_list_of_thousands_is_counted(tmp_path: Path, cache: str | None):
+    index = BandIndex(tmp_path, [], BANDS, None, cache)
+    index.insert(np.repeat(key_rows((1, 2, 3, 4)), 3000, axis=0), np.arange(3000, dtype=np.uint32))
+    batch = index.prefetch(np.repeat(key_rows((1, 2, 3, 9)), 2000, axis=0))
+    for row in range(2000):
+        batch.insert(row, 3000 + row)
+    assert batch.candidates(0, 3).numbers.tolist() == list(range(5000))
+    assert batch.candidates(0, 4).numbers.tolist() == list(range(3000, 5000))
+
+
+def test_the_kernel_takes_over_once_there_is_much_to_look_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    loaded: list[str] = []
+
+    class Kernel:
+        def __getattr__(self, name: str) -> object:
+            raise AssertionError(name)
+
+    index_kernel = pytest.importorskip("ingest.catalog.index_kernel")
+    monkeypatch.setattr(index_kernel, "load", lambda folder: loaded.append(folder) or Kernel())
+    monkeypatch.setattr(Look, "PATIENCE", 2)
+    monkeypatch.setattr(Look, "COMPILING", 4)
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "index_kernel.locate-1.py311.nbi").touch()
+    for cache, patience in ((None, 9), (str(tmp_path / "new"), 4), (str(tmp_path / "kept"), 2)):
+        index = BandIndex(tmp_path / "index", [], BANDS, 2, cache)
+        for _ in range(patience):
+            index.candidates(key_rows((1, 2, 3, 4))[0])
+        assert not loaded
+        if cache:
+            index.insert(key_rows((1, 2, 3, 4)), numbers(1))
+            with pytest.raises(AssertionError):
+                index.candidates(key_rows((1, 2, 3, 4))[0])
+            assert loaded.pop() == cache
 
 
 def test_a_row_sorted_away_in_the_middle_of_a_batch_is_still_met(tmp_path: Path):

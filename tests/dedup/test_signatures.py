@@ -2,20 +2,20 @@ from __future__ import annotations
 
 import pickle
 import sys
-import threading
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.compiling import claim
 from ingest.dedup.shingles import shingles
-from ingest.dedup.signatures import Reference, Shingler, Signer, engine
+from ingest.dedup.signatures import Patient, Reference, Shingler, Signer, best
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    import numpy as np
 
 compiled = pytest.importorskip("ingest.dedup.compiled")
 
@@ -30,10 +30,8 @@ TEXTS = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("NUMBA_CACHE_DIR", raising=False)
-        yield compiled.load(str(tmp_path_factory.mktemp("kernel")))
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return compiled.load(str(tmp_path_factory.getbasetemp() / "kernel"))
 
 
 @settings(deadline=None, max_examples=300)
@@ -74,73 +72,16 @@ def test_a_signer_pickles_and_signs_alike():
 def test_without_numba_the_reference_signs(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "ingest.dedup.compiled", None)
     monkeypatch.delattr("ingest.dedup.compiled", raising=False)
-    engine.cache_clear()
+    best.cache_clear()
     try:
-        assert isinstance(engine(""), Reference)
-        assert Signer().sign(STORY, "Jack Ma", "en").near.shape == (128,)
+        assert isinstance(best(""), Reference)
+        patient = Patient("")
+        signed = [
+            patient.sign((STORY, "Jack Ma", "en"), 4, 1) for _ in range(Patient.COMPILING + 1)
+        ]
+        assert len({one.near.tobytes() for one in signed}) == 1
     finally:
-        engine.cache_clear()
-
-
-def double(values: np.ndarray) -> np.ndarray:
-    return values * 2
-
-
-@pytest.fixture
-def no_cache_variable(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-
-
-@pytest.mark.usefixtures("no_cache_variable")
-def test_compiled_code_is_kept_in_the_folder(tmp_path: Path):
-    compiled._ready(double, str(tmp_path / "cache"), (np.ones(1),))
-    assert list((tmp_path / "cache").rglob("*.nbc"))
-
-
-@pytest.mark.usefixtures("no_cache_variable")
-def test_one_process_compiles_and_the_others_wait(tmp_path: Path):
-    entered, go = threading.Event(), threading.Event()
-
-    def second() -> None:
-        go.wait()
-        with compiled._one_compiles(tmp_path, "double"):
-            entered.set()
-
-    waiting = threading.Thread(target=second)
-    waiting.start()
-    with compiled._one_compiles(tmp_path, "double"):
-        go.set()
-        assert not entered.wait(0.2)
-    waiting.join()
-    assert entered.is_set()
-    (tmp_path / "kernel.double-1.nbi").touch()
-    with (tmp_path / "double.lock").open("w") as lock:
-        compiled.fcntl.flock(lock, compiled.fcntl.LOCK_EX)
-        with compiled._one_compiles(tmp_path, "double"):
-            pass  # nobody waits once there is something to read
-
-
-@pytest.mark.usefixtures("no_cache_variable")
-def test_a_folder_that_cannot_be_made_is_done_without(tmp_path: Path):
-    (tmp_path / "file").write_text("in the way")
-    ready = compiled._ready(double, str(tmp_path / "file" / "cache"), (np.ones(1),))
-    assert ready(np.ones(1)).tolist() == [2.0]
-
-
-@pytest.mark.usefixtures("no_cache_variable")
-def test_a_damaged_cache_is_done_without(tmp_path: Path):
-    compiled._ready(double, str(tmp_path), (np.ones(1),))
-    for path in tmp_path.rglob("*.nb?"):
-        path.write_bytes(b"damaged")
-    ready = compiled._ready(double, str(tmp_path), (np.ones(1),))
-    assert ready(np.ones(1)).tolist() == [2.0]
-
-
-def test_the_variable_goes_before_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "chosen"))
-    compiled._ready(double, str(tmp_path / "other"), (np.ones(1),))
-    assert list((tmp_path / "chosen").rglob("*.nbc"))
-    assert not (tmp_path / "other").exists()
+        best.cache_clear()
 
 
 @settings(deadline=None, max_examples=100)
@@ -158,9 +99,42 @@ def test_shingling_goes_over_to_the_kernel_once_there_is_much_to_verify(
             return super().shingles(text)
 
     asked: list[str] = []
-    monkeypatch.setattr("ingest.dedup.signatures.engine", Loud)
+    monkeypatch.setattr("ingest.dedup.signatures.best", Loud)
     monkeypatch.setattr(Shingler, "PATIENCE", 3)
     shingler = Shingler()
     found = [shingler.shingles(text).tolist() for text in ("a", "b", "c", "d")]
     assert asked == ["c", "d"]
     assert found == [shingles(text).tolist() for text in ("a", "b", "c", "d")]
+
+
+class Loaded(Reference):
+    """Stands for the kernel, without the time it takes to load."""
+
+
+def signed_until_loaded(monkeypatch: pytest.MonkeyPatch, patient: Patient, most: int) -> int:
+    """Documents signed before the kernel was; -1 where ``most`` do not suffice."""
+    monkeypatch.setattr("ingest.dedup.signatures.best", Loaded)
+    for number in range(most):
+        patient.sign(("a", "", "und"), 1, 1)
+        if isinstance(patient._engine, Loaded):
+            return number
+    return -1
+
+
+def test_a_few_documents_never_wait_for_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    assert signed_until_loaded(monkeypatch, Patient(str(tmp_path)), 1000) == Patient.COMPILING - 1
+    assert signed_until_loaded(monkeypatch, Patient(""), 1000) == Patient.COMPILING - 1
+    (tmp_path / "kernel_terms.sign-1.py311.nbi").touch()
+    assert signed_until_loaded(monkeypatch, Patient(str(tmp_path)), 1000) == Patient.READING - 1
+
+
+def test_while_another_process_compiles_documents_are_signed_in_numpy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    patient = Patient(str(tmp_path))
+    with claim("kernel", str(tmp_path)) as mine:
+        assert mine
+        assert signed_until_loaded(monkeypatch, patient, 2 * Patient.COMPILING) == -1
+    assert signed_until_loaded(monkeypatch, patient, Patient.AGAIN) >= 0

@@ -1,0 +1,254 @@
+"""A batch of documents looked up at once, then asked for one after another.
+
+    older entries     found in memory and files when the batch is looked up, a key at a time
+    entries since     of the batch's own documents, as they are inserted
+
+Both are in the order of insertion.  Here in numpy; `index_kernel` does the same compiled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from ingest.catalog.index_postings import bits_of, ranges
+from ingest.compiling import kept
+
+GROUP, BEGINS, FILLED, ENDS = range(4)
+"""Rows of `Groups.state`; those of `index_kernel`."""
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ingest.catalog.index_kernel import Kernel
+    from ingest.catalog.index_postings import Located, Postings
+
+
+class Found(NamedTuple):
+    """Documents that share keys with one: ``numbers`` sorted, and how many keys ``shared``.
+
+    A document inserted twice counts twice.  ``capped``: keys that have all the entries the
+    cap allows, so that older ones may have been displaced.
+    """
+
+    numbers: NDArray[np.uint32]
+    shared: NDArray[np.int64]
+    capped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Keys of a batch, equal ones as one group, with what was inserted of it so far.
+
+    ``state``: int64, shape (4, keys): the group of each key; where its entries begin in
+    ``members``, and how many there are (each by group); where what is older ends (by key,
+    of those that look that up).
+    """
+
+    state: NDArray[np.int64]
+    members: NDArray[np.uint32]
+
+    @classmethod
+    def of(cls, keys: NDArray[np.uint64]) -> Groups:
+        """Group the keys of a batch, any shape."""
+        flat = keys.reshape(-1)
+        order = np.argsort(flat)
+        new = np.ones(flat.size, dtype=bool)
+        new[1:] = flat[order[1:]] != flat[order[:-1]]
+        begins = np.flatnonzero(new)
+        state = np.zeros((4, flat.size), dtype=np.int64)
+        state[GROUP, order] = np.cumsum(new) - 1
+        state[BEGINS, : begins.size] = begins
+        return cls(state, np.empty(flat.size, np.uint32))
+
+
+class Entries(Protocol):
+    """The entries of a batch's keys, by one way of looking them up."""
+
+    def insert(self, row: int, number: int) -> None:
+        """Add document ``row`` of the batch."""
+        ...
+
+    def candidates(self, row: int, least: int) -> Found:
+        """Count the entries of document ``row``."""
+        ...
+
+    def with_recent(
+        self, row: int, least: int, recent: NDArray[np.uint32], met: NDArray[np.int64]
+    ) -> Found:
+        """The same, with other entries since the look-up: ``met`` of each key, ``recent`` in all.
+
+        For an index to which more than this batch was added.
+        """
+        ...
+
+
+class Look:
+    """Looks batches up, the first in numpy: the kernel has to earn the time of its loading."""
+
+    PATIENCE = 3000
+    """Documents in numpy before the kernel is read from disk: half a second either way."""
+    COMPILING = 20_000
+    """Documents before it is compiled, where it is not on disk: four seconds."""
+
+    def __init__(self, cap: int, cache: str | None) -> None:
+        self._cap = cap
+        self._cache = cache
+        self._asked = 0
+        self._kernel: Kernel | None = None
+
+    def up(self, keys: NDArray[np.uint64], parts: Sequence[Postings]) -> Entries:
+        """Find keys of shape (n, bands) in postings, newest first."""
+        self._asked += len(keys)
+        if self._cache is not None and self._kernel is None and self._asked > self.PATIENCE:
+            self._load(self._cache)
+        if self._kernel is None:
+            return Plain.look_up(keys, parts, self._cap)
+        return Compiled.look_up(self._kernel, keys, parts, self._cap)
+
+    def _load(self, cache: str) -> None:
+        if self._asked <= self.COMPILING and not kept("locate", cache):
+            return
+        try:
+            from ingest.catalog import index_kernel  # noqa: PLC0415 - imports numba
+
+            self._kernel = index_kernel.load(cache)
+        except ImportError:  # numba is not installed
+            self._cache = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Looks up and counts in numpy.  ``located``: newest first."""
+
+    groups: Groups
+    bands: int
+    cap: int
+    located: Sequence[Located]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def look_up(cls, keys: NDArray[np.uint64], parts: Sequence[Postings], cap: int) -> Plain:
+        """Find keys of shape (n, bands) in postings, newest first."""
+        located = [part.locate(keys.reshape(-1)) for part in parts]
+        shape = (len(parts), *keys.shape)
+        counts = np.array([one.counts for one in located], np.int64).reshape(shape)
+        return cls(Groups.of(keys), keys.shape[1], cap, located, counts)
+
+    def insert(self, row: int, number: int) -> None:
+        """See `Entries`."""
+        state = self.groups.state
+        group = state[GROUP, self._places(row)]
+        self.groups.members[state[BEGINS, group] + state[FILLED, group]] = number
+        state[FILLED, group] += 1
+
+    def candidates(self, row: int, least: int) -> Found:
+        """See `Entries`."""
+        _, begins, filled, _ = self.groups.state[:, self.groups.state[GROUP, self._places(row)]]
+        met = np.minimum(filled, self.cap)
+        recent = self.groups.members[ranges(begins + filled - met, met)]
+        return self.with_recent(row, least, recent, met)
+
+    def with_recent(
+        self, row: int, least: int, recent: NDArray[np.uint32], met: NDArray[np.int64]
+    ) -> Found:
+        """See `Entries`."""
+        counts = self.counts[:, row]
+        newer = np.cumsum(counts, axis=0) - counts + met
+        takes = np.clip(self.cap - newer, 0, counts)
+        places = self._places(row)
+        older = [
+            located.newest(places, take)
+            for located, take in zip(self.located, takes, strict=True)
+            if take.any()
+        ]
+        capped = int(np.count_nonzero(met + takes.sum(axis=0) >= self.cap))
+        return Found(*_tally(np.concatenate([recent, *older]), least), capped)
+
+    def _places(self, row: int) -> slice:
+        return slice(row * self.bands, (row + 1) * self.bands)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """Looks up and counts by the kernel.
+
+    ``numbers``: older entries of all keys, at most ``cap`` of each; ``scratch``: for counting.
+    """
+
+    kernel: Kernel
+    groups: Groups
+    bands: int
+    cap: int
+    numbers: NDArray[np.uint32]
+    scratch: NDArray[np.uint64]
+
+    @classmethod
+    def look_up(
+        cls, kernel: Kernel, keys: NDArray[np.uint64], parts: Sequence[Postings], cap: int
+    ) -> Compiled:
+        """Find keys of shape (n, bands) in postings, newest first."""
+        flat = np.ascontiguousarray(keys).reshape(-1)
+        located = [_locate(kernel, part, flat) for part in parts if part.keys.size]
+        room = np.zeros(flat.size, np.int64)
+        for _, counts, _ in located:
+            room += counts
+        np.minimum(room, cap, out=room)
+        groups = Groups.of(keys)
+        ends = np.cumsum(room, out=groups.state[ENDS]).copy()
+        into = np.empty(int(room.sum()), np.uint32)
+        for starts, counts, part in located:
+            kernel.gather(part.numbers, starts, counts, room, ends, into)
+        bands = keys.shape[1]
+        most = min(bands * cap, into.size + groups.members.size)
+        return cls(kernel, groups, bands, cap, into, np.empty(4 << most.bit_length(), np.uint64))
+
+    def insert(self, row: int, number: int) -> None:
+        """See `Entries`."""
+        asked = (row * self.bands, self.bands, number)
+        self.kernel.insert(self.groups.state, self.groups.members, asked)
+
+    def candidates(self, row: int, least: int) -> Found:
+        """See `Entries`."""
+        asked = (row * self.bands, self.bands, least, self.cap)
+        of = self.groups
+        found, capped = self.kernel.count(of.state, of.members, self.numbers, self.scratch, asked)
+        found.sort()
+        numbers = (found >> np.uint64(32)).astype(np.uint32)
+        return Found(numbers, (found & np.uint64(0xFFFFFFFF)).astype(np.int64), capped)
+
+    def with_recent(
+        self, row: int, least: int, recent: NDArray[np.uint32], met: NDArray[np.int64]
+    ) -> Found:
+        """See `Entries`; in numpy, for it is rare."""
+        first = row * self.bands
+        ends = self.groups.state[ENDS, first : first + self.bands]
+        begins = np.append(self.groups.state[ENDS, first - 1] if first else 0, ends[:-1])
+        takes = np.minimum(ends - begins, self.cap - met)
+        older = self.numbers[ranges(ends - takes, takes)]
+        capped = int(np.count_nonzero(met + takes >= self.cap))
+        return Found(*_tally(np.concatenate([recent, older]), least), capped)
+
+
+def _locate(
+    kernel: Kernel, part: Postings, flat: NDArray[np.uint64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Postings]:
+    starts, counts = np.empty(flat.size, np.int64), np.empty(flat.size, np.int64)
+    kernel.locate(flat, part.keys, part.directory, bits_of(part.directory), starts, counts)
+    return starts, counts, part
+
+
+def _tally(numbers: NDArray[np.uint32], least: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Count equal numbers; those that occur at least ``least`` times, sorted."""
+    if not numbers.size:
+        return numbers, np.empty(0, np.int64)
+    numbers.sort()
+    ends = np.append((numbers[1:] != numbers[:-1]).nonzero()[0], numbers.size - 1) + 1
+    shared = ends.copy()
+    shared[1:] -= ends[:-1]
+    enough = (shared >= least).nonzero()[0]
+    return numbers[ends[enough] - 1], shared[enough]

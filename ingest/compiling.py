@@ -1,0 +1,125 @@
+"""Compiled code: numba's, kept on disk, and made only where it earns its time.
+
+Compiling takes seconds, reading what was kept a tenth of that; so callers work in numpy
+until they know that there is much to do, and ask `kept` how much "much" is.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# What reading a damaged or vanishing cache raises: numba lets all of it through.
+_CACHE_ERRORS = (OSError, EOFError, pickle.PickleError, ValueError, IndexError, AttributeError)
+
+
+def ready(
+    function: Callable[..., Any], folder: str, example: tuple[object, ...]
+) -> Callable[..., Any]:
+    """Compile ``function`` for the types of ``example``, by way of the disk cache if possible.
+
+    ``NUMBA_CACHE_DIR`` goes before ``folder``; with neither, or where what was chosen cannot
+    be written or read, it is compiled for this process alone.  Raises ImportError without numba.
+    """
+    import numba  # noqa: PLC0415 - half a second
+
+    chosen = _chosen(folder)
+    if chosen and _writable(chosen):
+        try:
+            with _cache_in(chosen):
+                made: Callable[..., Any] = numba.njit(cache=True)(function)
+            with _untimed(), _one_compiles(chosen, function.__name__):
+                made(*example)
+        except _CACHE_ERRORS:  # a full disk, a damaged file: the cache is a convenience only
+            pass
+        else:
+            return made
+    bare: Callable[..., Any] = numba.njit(function)
+    with _untimed():
+        bare(*example)
+    return bare
+
+
+def kept(function: str, folder: str) -> bool:
+    """Whether code of a function of this name is on disk; it may be of another version."""
+    chosen = _chosen(folder)
+    return chosen is not None and next(chosen.rglob(f"*.{function}-*.nbi"), None) is not None
+
+
+@contextmanager
+def claim(name: str, folder: str) -> Iterator[bool]:
+    """Whether this process alone holds ``name`` now; where nothing can be shared, it does."""
+    chosen = _chosen(folder)
+    if fcntl is None or chosen is None or not _writable(chosen):
+        yield True
+        return
+    with (chosen / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+
+
+def _chosen(folder: str) -> Path | None:
+    chosen = os.environ.get("NUMBA_CACHE_DIR") or folder
+    return Path(chosen) if chosen else None
+
+
+@contextmanager
+def _one_compiles(folder: Path, name: str) -> Iterator[None]:
+    """Wait where another process compiles the same just now, to read what it leaves."""
+    if fcntl is None or next(folder.rglob(f"*.{name}-*.nbi"), None):
+        yield
+        return
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _untimed() -> Iterator[None]:
+    """Stop the clock of an item's time limit (`engine.worker`): compiling is not its fault."""
+    left, _ = signal.setitimer(signal.ITIMER_REAL, 0) if hasattr(signal, "setitimer") else (0.0, 0)
+    try:
+        yield
+    finally:
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, left)
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+@contextmanager
+def _cache_in(folder: Path) -> Iterator[None]:
+    """Point numba at a cache folder while a function is decorated; it keeps what it saw then."""
+    import numba  # noqa: PLC0415 - half a second
+
+    settings: Any = numba.config
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = str(folder)
+    try:
+        yield
+    finally:
+        settings.CACHE_DIR = before

@@ -55,7 +55,7 @@ class Answer:
     headers: Mapping[str, str]
     content: bytes = b""
     fetched: datetime | None = None
-    """When it was sent, where that is not now."""
+    """When it came, once that is known."""
 
 
 @dataclass(frozen=True, slots=True)

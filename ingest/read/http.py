@@ -224,6 +224,8 @@ class Fetcher:
     def _follow(self, trip: _Trip) -> Fetched | NotModified:
         while True:
             answer = self._visit(trip)
+            if answer.fetched is None:
+                answer = replace(answer, fetched=datetime.now(UTC))
             page = self._page(trip, answer) if answer.status == OK else None
             if self._keeper is not None:
                 asked = (("User-Agent", self._agent), *trip.wanted.headers)

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from urllib.parse import quote
 from uuid import uuid4
 
 import orjson
@@ -42,6 +43,7 @@ _PRIVATE = frozenset({
 })  # fmt: skip
 _PACKING = ("content-encoding", "content-length", "transfer-encoding")
 _LOGIN = re.compile(r"//[^/?#\"\s@]*@")
+_ODD = re.compile(r"[^\t\x20-\x7e]+")
 _OK = 200
 _ELSEWHERE = 3
 _NOT_MODIFIED = 304
@@ -108,7 +110,7 @@ class Keeper:
         self._began = True
         fields = {"isPartOf": self._visit, **self._told}
         writer, out = _writer()
-        record, date = writer.create_warcinfo_record("", fields), _now()
+        record, date = writer.create_warcinfo_record("", fields), _date(None)
         record.rec_headers.replace_header("WARC-Date", date)
         writer.write_record(record)
         self._archive.add(out.getvalue(), Entry("", 0, 0, "visit", "", date, self._visit))
@@ -151,7 +153,7 @@ def exchange(
 
     digest = "sha256:" + hashlib.sha256(answer.content).hexdigest()
     profile = _profile(answer, digest, known)
-    headers = {"WARC-Date": _now(), "WARC-Record-ID": f"<urn:uuid:{uuid4()}>"}
+    headers = {"WARC-Date": _date(answer.fetched), "WARC-Record-ID": f"<urn:uuid:{uuid4()}>"}
     if profile and known is not None:
         digest = known.digest
         headers |= {
@@ -190,12 +192,17 @@ def _kept(answer: Answer) -> list[tuple[str, str]]:
     """The answer's headers, true of the body as it is kept, without what is private."""
     packing = [(f"X-Crawler-{name}", answer.headers.get(name, "")) for name in _PACKING]
     left = [
-        (name, _LOGIN.sub("//", value))
+        (name, _ODD.sub(_quoted, _LOGIN.sub("//", value)))
         for name, value in answer.headers.items()
         if name not in _PRIVATE and name not in _PACKING
     ]
     told = [(name, value) for name, value in packing if value]
     return [*left, *told, ("Content-Length", str(len(answer.content)))]
+
+
+def _quoted(odd: re.Match[str]) -> str:
+    """What is no ASCII, percent-encoded as the bytes that came: WARC's writers refuse it."""
+    return quote(odd[0].encode("latin-1", "replace"))
 
 
 def _asked(url: str, asked: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -215,8 +222,9 @@ def _target(url: str) -> str:
     return (re.sub(r"^\w+://[^/?#]*", "", url) or "/") + " HTTP/1.1"
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _date(moment: datetime | None) -> str:
+    told = (moment or datetime.now(UTC)).isoformat(timespec="microseconds")
+    return told.replace("+00:00", "Z")
 
 
 def _writer() -> tuple[Any, io.BytesIO]:

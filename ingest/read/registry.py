@@ -23,6 +23,7 @@ _FORMS = (
     (re.compile(r"-"), "stdin"),
     (re.compile(r"feed:.*", re.DOTALL), "feed"),
     (re.compile(r"sitemap:.*", re.DOTALL), "sitemap"),
+    (re.compile(r"raw:.*", re.DOTALL), "raw"),
     (
         re.compile(r".*\.(?:warc|arc|wet|wat)(?:\.gz|\.lz4|\.zst)?", re.IGNORECASE | re.DOTALL),
         "warc",
@@ -63,7 +64,7 @@ def load(name: str) -> type[ReaderSettings]:
 def for_input(text: str) -> str:
     """Name of the reader that fits an input of the command line, by its form alone.
 
-    ``-`` is standard input, ``feed:`` and ``sitemap:`` say what follows them, names
+    ``-`` is standard input, ``feed:``, ``sitemap:`` and ``raw:`` say what follows them, names
     of web archives go to ``warc``, web addresses to ``web``; all else is a file, a
     folder, a glob or an fsspec address, and goes to ``files``.
     """

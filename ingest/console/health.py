@@ -10,10 +10,10 @@ from ingest.errors import IngestError
 from ingest.schedule import Cron, Every
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from ingest.console.control import Control
-    from ingest.schedule import Schedule, Standing
+    from ingest.schedule import Timing
     from ingest.settings import Settings
 
 STUCK_SECONDS = 30.0
@@ -22,40 +22,51 @@ STUCK_SECONDS = 30.0
 
 def problems(control: Control, since: datetime, now: datetime) -> list[str]:
     """Why the service is not ready, empty where it is; ``since``: when the daemon started."""
-    settings, found = control.settings, []
-    last: dict[str, datetime] = {}
+    found: list[str] = []
+    behind: Collection[str] = ()
     try:
-        if (settings.store / "catalog.db").exists():
-            last = _last_runs(settings)
+        behind = late_sources(control, since, now)
     except IngestError as error:
         found.append(f"store: {error}")
-    schedules = {each.name: settings.timing(each).schedule for each in settings.source}
-    jitters = {each.name: each.jitter for each in settings.source}
     for standing in control.standings():
-        name = standing.name
-        found += _standing_problems(standing)
-        begins = last.get(name, since)
-        if not standing.paused and late(schedules[name], begins, now, jitters[name]):
-            found.append(f"source {name}: its last run is older than twice its interval")
+        if standing.state == "hung":
+            found.append(f"source {standing.name}: its run hangs")
+        elif standing.name in behind:
+            found.append(f"source {standing.name}: its last run is older than twice its interval")
     return found
 
 
-def _standing_problems(standing: Standing) -> Iterable[str]:
-    if standing.state == "hung":
-        yield f"source {standing.name}: its run hangs"
+def late_sources(control: Control, since: datetime, now: datetime) -> Collection[str]:
+    """Names of the sources that are far behind their schedule, and should not be.
+
+    One that is paused should, and one that runs at this moment is not: a run that takes too
+    long is the time limit's business.  Raises `StoreError` for a store that does not open.
+    """
+    settings = control.settings
+    last = _last_runs(settings) if (settings.store / "catalog.db").exists() else {}
+    timings = {each.name: settings.timing(each) for each in settings.source}
+    return [
+        each.name
+        for each in control.standings()
+        if not each.paused
+        and each.state not in ("running", "stopping")
+        and each.name in timings
+        and late(timings[each.name], last.get(each.name, since), now)
+    ]
 
 
-def late(schedule: Schedule, last: datetime, now: datetime, jitter: float = 0.0) -> bool:
+def late(timing: Timing, last: datetime, now: datetime) -> bool:
     """Whether a run that began at ``last`` is older than twice the schedule's interval.
 
     For cron, whose intervals differ: whether two times have passed since.
     """
+    schedule = timing.schedule
     if isinstance(schedule, Every):
-        return (now - last).total_seconds() > 2 * schedule.seconds + jitter
+        return (now - last).total_seconds() > 2 * schedule.seconds + timing.jitter
     if isinstance(schedule, Cron):
         first = schedule.after(last)
         second = schedule.after(first) if first else None
-        return second is not None and (now - second).total_seconds() > jitter
+        return second is not None and (now - second).total_seconds() > timing.jitter
     return False
 
 

@@ -7,21 +7,24 @@ when the figures are fetched.
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
 from ingest import reports
+from ingest.console import health
+from ingest.errors import IngestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from prometheus_client import Metric
 
     from ingest.console.control import Control
     from ingest.outcome import RunReport
+    from ingest.settings import Settings
 
 OUTCOMES = ("unchanged", "new", "updated", "removed", "quarantined")
 KINDS = ("exact", "near", "story")
@@ -59,6 +62,7 @@ class Metrics:
             registry=own,
         )
         self.registry.register(_Now(control))
+        self._prepare(control.settings)
         self._recall(control)
 
     def observe(self, report: RunReport) -> None:
@@ -82,6 +86,16 @@ class Metrics:
     def text(self) -> bytes:
         """All figures in the text format that Prometheus fetches."""
         return generate_latest(self.registry)
+
+    def _prepare(self, settings: Settings) -> None:
+        """Begin at zero: what appears with its first count would be no increase to Prometheus."""
+        for source in settings.source:
+            for outcome in OUTCOMES:
+                self._documents.labels(source.name, outcome)
+            for kind in KINDS:
+                self._duplicates.labels(source.name, kind)
+            for status in ("done", "failed", "cancelled"):
+                self._runs.labels(source.name, status)
 
     def _recall(self, control: Control) -> None:
         """What is known from before the daemon started."""
@@ -107,6 +121,7 @@ class _Now:
 
     def __init__(self, control: Control) -> None:
         self._control = control
+        self._since = datetime.now(UTC)
 
     def collect(self) -> Iterator[Metric]:
         queue = GaugeMetricFamily("ingest_queue_length", "What waits, and runs.", labels=["queue"])
@@ -123,14 +138,27 @@ class _Now:
         following = GaugeMetricFamily(
             "ingest_next_run_timestamp_seconds", "When it runs next.", labels=["source"]
         )
+        late = GaugeMetricFamily(
+            "ingest_source_late",
+            "1 when far behind its schedule, as for /readyz.",
+            labels=["source"],
+        )
+        behind = self._late()
         for each in self._control.standings():
+            late.add_metric([each.name], float(each.name in behind))
             for name in _STATES:
                 state.add_metric([each.name, name], float(name == each.state))
             failures.add_metric([each.name], each.failures)
             paused.add_metric([each.name], float(each.paused))
             if each.next_run:
                 following.add_metric([each.name], each.next_run.timestamp())
-        yield from (state, failures, paused, following)
+        yield from (state, failures, paused, late, following)
         silence = GaugeMetricFamily("ingest_tick_age_seconds", "Seconds since the last tick.")
         silence.add_metric([], self._control.silence())
         yield silence
+
+    def _late(self) -> Collection[str]:
+        try:
+            return health.late_sources(self._control, self._since, datetime.now(UTC))
+        except IngestError:
+            return ()  # /readyz tells of a store that does not open

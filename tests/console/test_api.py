@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 import schemathesis
+import yaml
 from hypothesis import HealthCheck, given, settings
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -17,17 +20,17 @@ from ingest.console.api import create_app
 from ingest.console.guard import MAX_BODY, Guard
 from ingest.console.metrics import Metrics
 from ingest.outcome import RunReport, SourceReport
-from ingest.schedule import parse
+from ingest.schedule import Timing, parse
 from ingest.settings import build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from fastapi import FastAPI
 
     from tests.console.conftest import FakeControl
 
+ROOT = Path(__file__).parent.parent.parent
 HOST = "http://localhost"
 TOKEN = "s3cret"  # noqa: S105 - of this test
 
@@ -146,16 +149,27 @@ def test_a_source_is_late_when_its_last_run_is_older_than_twice_its_interval(
     assert health.problems(control, now, now + timedelta(minutes=122)) == [
         "source one: its last run is older than twice its interval"
     ]
+    control.states["one"] = "running"
+    assert not health.problems(control, now, now + timedelta(minutes=122))
+    control.states["one"] = "waiting"
+    assert health.problems(control, now, now + timedelta(minutes=122))
     control.paused.add("one")
     assert not health.problems(control, now, now + timedelta(minutes=122))
 
 
 def test_cron_is_late_after_two_times_that_passed() -> None:
-    cron = parse("0 6 * * mon-fri")
+    cron = Timing("a", parse("0 6 * * mon-fri"), jitter=60)
     friday = datetime(2026, 5, 8, 6, 0, tzinfo=UTC)
-    assert not health.late(cron, friday, friday + timedelta(days=3, hours=23))
-    assert health.late(cron, friday, friday + timedelta(days=4, minutes=1))
-    assert not health.late(parse("on change"), friday, friday + timedelta(days=99))
+    assert not health.late(cron, friday, friday + timedelta(days=4, seconds=59))
+    assert health.late(cron, friday, friday + timedelta(days=4, seconds=61))
+    assert not health.late(Timing("b", parse("on change")), friday, friday + timedelta(days=99))
+
+
+def test_jitter_is_no_lateness(control: FakeControl) -> None:
+    start = datetime(2026, 5, 8, tzinfo=UTC)
+    hourly = Timing("a", parse("every 1h"), jitter=600)
+    assert not health.late(hourly, start, start + timedelta(minutes=129))
+    assert health.late(hourly, start, start + timedelta(minutes=131))
 
 
 # --- metrics --------------------------------------------------------------------------
@@ -178,6 +192,8 @@ def test_metrics_count_runs_by_source_and_outcome(control: FakeControl) -> None:
     assert before("ingest_corpus_documents") == 1
     assert before("ingest_last_success_timestamp_seconds", source="one") > 0
     assert before("ingest_queue_length", queue="runs") == 2
+    assert before("ingest_documents_total", source="two", outcome="new") == 0
+    assert before("ingest_source_late", source="one") == 0
     part = SourceReport("one", "done", {"new": 3, "near": 2}, {"empty": 1}, seconds={"read": 0.5})
     metrics.observe(RunReport("r", "done", 1.5, {}, 7, 9, (part,)))
     after = figures(ask)
@@ -189,6 +205,32 @@ def test_metrics_count_runs_by_source_and_outcome(control: FakeControl) -> None:
     assert (after("ingest_corpus_documents"), after("ingest_corpus_sequence")) == (9, 7)
     assert after("ingest_source_state", source="one", state="idle") == 1
     assert after("ingest_source_failures", source="two") == 2
+
+
+def test_the_example_alerts_speak_of_figures_and_labels_that_there_are(
+    control: FakeControl,
+) -> None:
+    metrics = Metrics(control)
+    part = SourceReport("one", "done", {}, {"empty": 1})
+    metrics.observe(RunReport("r", "done", 1.5, {}, 7, 9, (part,)))
+    known: dict[str, set[tuple[str, str]]] = {}
+    for family in text_string_to_metric_families(metrics.text().decode()):
+        for sample in family.samples:
+            known.setdefault(sample.name, set()).update(sample.labels.items())
+    groups = yaml.safe_load((ROOT / "config" / "alerts.yml").read_text())["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert len(rules) == 6
+    for rule in rules:
+        expression = rule["expr"]
+        names = re.findall(r"ingest_[a-z_]+", expression)
+        assert names or 'up{job="ingest"}' in expression
+        for name in names:
+            assert name in known, name
+        of_ours = re.findall(r"ingest_\w+\{(.*?)\}", expression)
+        for label, value in re.findall(r'(\w+)="(\w+)"', " ".join(of_ours)):
+            assert (label, value) in known[names[0]]
+        for label in re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]):
+            assert label in {label for label, _ in known[names[0]]}
 
 
 def test_two_daemons_in_one_process_do_not_share_figures(control: FakeControl) -> None:

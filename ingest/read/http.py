@@ -260,6 +260,8 @@ class Fetcher:
         """One hop: with a contact, with leave of robots.txt, in the host's turn."""
         host = trip.url.host
         if not self._settings.contact and not is_loopback(host):
+            if trip.left:  # one page's way out of loopback is no reason to end the run
+                raise FetchError("no contact", f"redirected to {host}; {CONTACT_HINT}")
             raise SettingsError(
                 f"fetching from {host} needs a contact address",
                 hint=CONTACT_HINT,

@@ -27,6 +27,7 @@ from ingest.errors import SettingsError
 from ingest.read import registry
 from ingest.read.http_settings import FetchSettings
 from ingest.schedule import Timing, check_zone, duration, parse
+from ingest.settings_corpus import Corpus
 from ingest.validation import explain, suggest
 
 if TYPE_CHECKING:
@@ -71,21 +72,6 @@ class Dedup(_Table):
     """Days that the dates of one story may lie apart, where both have one."""
     survivor: Literal["first", "priority", "longest"] = "first"
     """Which copy stays."""
-
-
-class Corpus(_Table):
-    """``[corpus]``: the form of the published files."""
-
-    compression: Literal["none", "gzip", "zstd"] = "none"
-    """Compression of the shards."""
-    shard_bytes: int = Field(default=256 << 20, ge=1 << 10)
-    """A new shard is begun after this many bytes of JSON."""
-    shard_rows: int = Field(default=1_000_000, ge=1)
-    """A new shard is begun after this many lines."""
-    generations: int = Field(default=2, ge=1)
-    """How many complete snapshots are kept."""
-    history: int = Field(default=10_000, ge=1)
-    """How many sequence numbers the changes are kept for."""
 
 
 class Limits(_Table):

@@ -1,0 +1,28 @@
+"""The settings of the published files, one for each of `publish.publish.PublishOptions`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Corpus(BaseModel):
+    """``[corpus]``: the form of the published files, and what is kept of the past."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    compression: Literal["none", "gzip", "zstd"] = "none"
+    """Compression of the shards."""
+    shard_bytes: int = Field(default=256 << 20, ge=1 << 10)
+    """A new shard is begun after this many bytes of JSON."""
+    shard_rows: int = Field(default=1_000_000, ge=1)
+    """A new shard is begun after this many lines."""
+    fan_in: int = Field(default=8, ge=2)
+    """So many small shards of about one size become one; fewer: fewer files, more copying."""
+    generations: int = Field(default=2, ge=1)
+    """How many complete snapshots are kept."""
+    history: int = Field(default=10_000, ge=1)
+    """How many sequence numbers the changes are kept for."""
+    history_days: float | None = Field(default=None, gt=0.0)
+    """How many days the changes are kept for, where that is less; no limit where unset."""

@@ -194,7 +194,7 @@ class TestLearning:
             (project.seeds / f"{town}.txt").write_text(text)
         project.run()
         assert any(recurring in record["text"] for record in project.records())
-        done = project.cli("learn", "seeds", "--json")
+        done = project.here("learn", "seeds", "--json")
         assert json.loads(done.stdout)["lines"] == 1, done.stderr
         report = project.run(options=RunOptions())
         assert report.counts["updated"] == 6
@@ -205,34 +205,34 @@ class TestLearning:
 class TestCommandLine:
     def test_each_command_once(self, project: Project) -> None:
         project.run()
-        shown = project.cli("corpus", "since", "0")
+        shown = project.here("corpus", "since", "0")
         assert [json.loads(line)["op"] for line in shown.stdout.splitlines()] == ["add"] * 5
-        assert json.loads(project.cli("corpus", "stats", "--json").stdout)["documents"] == 5
-        assert project.cli("corpus", "compact").stdout == "nothing to merge\n"
-        done = project.cli("export", "--canonical", "--language", "en", "out.jsonl")
+        assert json.loads(project.here("corpus", "stats", "--json").stdout)["documents"] == 5
+        assert project.here("corpus", "compact").stdout == "nothing to merge\n"
+        done = project.here("export", "--canonical", "--language", "en", "out.jsonl")
         assert done.stdout == "5 documents  out.jsonl\n", done.stderr
-        done = project.cli("export", "--splits", "0.5,0.5", "out")
+        done = project.here("export", "--splits", "0.5,0.5", "out")
         assert (done.returncode, "three shares" in done.stderr) == (2, True)
-        assert project.cli("backup", "copy").returncode == 0
-        assert project.cli("restore", "copy").returncode == 0
-        done = project.cli("forget", ONE)
+        assert project.here("backup", "copy").returncode == 0
+        assert project.here("restore", "copy").returncode == 0
+        done = project.here("forget", ONE)
         assert done.stdout.startswith("forgotten  ")
-        assert project.cli("quarantine").stdout == "nothing in quarantine\n"
-        assert project.cli("retry").returncode == 0
+        assert project.here("quarantine").stdout == "nothing in quarantine\n"
+        assert project.here("retry").returncode == 0
 
     def test_quarantine_shows_reason_and_bytes(self, project: Project) -> None:
         (project.seeds / "bad.jsonl").write_text("{broken\n")
         project.run()
-        (line,) = project.cli("quarantine", "--json").stdout.splitlines()
+        (line,) = project.here("quarantine", "--json").stdout.splitlines()
         entry = json.loads(line)
         assert entry["stage"] == "read"
-        assert project.cli("quarantine", entry["source_id"]).stdout == "{broken"
+        assert project.here("quarantine", entry["source_id"]).stdout == "{broken"
 
     def test_init_makes_a_project_that_runs(self, tmp_path: Path, seeds: Path) -> None:
         project = Project(tmp_path / "new")
         project.folder.mkdir()
-        done = project.cli("init", ".")
+        done = project.here("init", ".")
         assert done.returncode == 0, done.stderr
         (project.folder / "inputs" / "one.txt").write_bytes((seeds / ONE).read_bytes())
-        assert project.cli("run", "--workers", "0").returncode == 0
-        assert project.cli("init", ".").returncode == 2
+        assert project.here("run", "--workers", "0").returncode == 0
+        assert project.here("init", ".").returncode == 2

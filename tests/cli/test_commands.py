@@ -1,26 +1,32 @@
-"""The command line, through its real process."""
+"""The command line: as a real process where its start, end or terminal matter, else in this one."""
 
 from __future__ import annotations
 
 import json
 import os
 import pty
+import re
 import select
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer
 from support import Project
 
 from ingest.catalog.lock import writer_lock
+from ingest.cli.commands import app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from ingest.settings import Settings
 
 INGEST = str(Path(sys.executable).parent / "ingest")
 RUN_KEYS = ["run_id", "status", "seconds", "counts", "corpus", "sources"]
@@ -62,7 +68,7 @@ class TestRun:
         assert "001_" in alone
 
     def test_json_ends_with_one_object_of_the_documented_keys(self, filled: Project) -> None:
-        done = filled.cli("run", "--json")
+        done = filled.here("run", "--json")
         assert done.returncode == 0
         report = json.loads(done.stdout)
         assert list(report) == RUN_KEYS
@@ -71,17 +77,23 @@ class TestRun:
         assert report["corpus"] == {"seq": 1, "documents": 5}
         assert [source["name"] for source in report["sources"]] == ["seeds"]
 
-    def test_every_log_line_carries_the_run(self, filled: Project) -> None:
-        done = filled.cli("run", "--log-format", "json", env={"INGEST_RUN_ID": "the-run"})
+    def test_every_log_line_carries_the_run(
+        self, filled: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("INGEST_RUN_ID", "the-run")
+        done = filled.here("run", "--log-format", "json")
         lines = [json.loads(line) for line in done.stderr.splitlines()]
         assert lines
         assert {line["run_id"] for line in lines} == {"the-run"}
 
-    def test_the_same_clock_and_run_give_the_same_bytes(self, project: Project) -> None:
-        fixed = {"INGEST_NOW": "2024-05-06T07:08:09Z", "INGEST_RUN_ID": "one"}
+    def test_the_same_clock_and_run_give_the_same_bytes(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("INGEST_NOW", "2024-05-06T07:08:09Z")
+        monkeypatch.setenv("INGEST_RUN_ID", "one")
         shards = []
-        for workers, store in (("0", "a"), ("2", "b")):
-            done = project.cli("run", "--store", store, "--workers", workers, env=fixed)
+        for store in ("a", "b"):
+            done = project.here("run", "--store", store, "--workers", "0")
             assert done.returncode == 0, done.stderr
             paths = sorted((project.folder / store / "corpus" / "current").glob("*.jsonl"))
             shards.append([path.read_bytes() for path in paths])
@@ -89,7 +101,7 @@ class TestRun:
 
     def test_inputs_need_no_settings_file(self, tmp_path: Path, seeds: Path) -> None:
         project = Project(tmp_path)
-        done = project.cli("run", str(seeds / "001_05ad71e9d67d27b6.txt"), "--workers", "0")
+        done = project.here("run", str(seeds / "001_05ad71e9d67d27b6.txt"), "--workers", "0")
         assert done.returncode == 0, done.stderr
         assert len(project.records()) == 1
 
@@ -113,25 +125,27 @@ class TestRun:
 
 class TestLooking:
     def test_dups_prints_one_link_a_line(self, filled: Project) -> None:
-        lines = [json.loads(line) for line in filled.cli("dups", "--json").stdout.splitlines()]
+        lines = [json.loads(line) for line in filled.here("dups", "--json").stdout.splitlines()]
         assert len(lines) == 2
         assert all(list(line) == LINK_KEYS for line in lines)
         assert sorted(lines, key=str) == sorted(filled.links(), key=str)
 
     def test_dups_of_one_kind(self, filled: Project) -> None:
-        assert filled.cli("dups", "--kind", "near").stdout == "no duplicates of kind near\n"
-        assert filled.cli("dups", "--kind", "story").stdout.count("story:mean>=") == 2
+        assert filled.here("dups", "--kind", "near").stdout == "no duplicates of kind near\n"
+        assert filled.here("dups", "--kind", "story").stdout.count("story:mean>=") == 2
 
     def test_explain_one(self, filled: Project) -> None:
-        said = filled.cli("explain", ids(filled)["003"][:8]).stdout
+        said = filled.here("explain", ids(filled)["003"][:8]).stdout
         assert "linked as story of" in said
         assert "story:mean>=" in said
-        assert "trump" in said
-        assert "kept" in filled.cli("explain", ids(filled)["000"]).stdout
+        assert re.search(r"^  0\.\d{4}  trump$", said, re.MULTILINE)
+        assert re.search(r"^ +\d+ words  \w", said, re.MULTILINE)
+        assert said.count("jaccard  ") == 2, "exact and estimated, each once"
+        assert "kept: it matches no" in filled.here("explain", ids(filled)["000"]).stdout
 
     def test_explain_two(self, filled: Project) -> None:
         names = ("002_ff1d20f343cd92b6.txt", "004_8f258c5332b479f2.txt")
-        answer = json.loads(filled.cli("explain", *names, "--json").stdout)
+        answer = json.loads(filled.here("explain", *names, "--json").stdout)
         compared = answer["comparison"]
         assert sorted(compared) == [
             "containment", "jaccard", "shared_passages", "shared_rare_words", "story_similarity",
@@ -141,36 +155,97 @@ class TestLooking:
         assert {"word", "weight"} == set(compared["shared_rare_words"][0])
 
     def test_show(self, filled: Project) -> None:
-        said = filled.cli("show", "001_05ad71e9d67d27b6.txt").stdout
+        said = filled.here("show", "001_05ad71e9d67d27b6.txt").stdout
         assert "China vice-president urges" in said
         assert "Sean Stein, chairman of AmCham China" in said
         assert "VIEW ALL" not in said
 
     @pytest.mark.parametrize("command", ["status", "runs", "sources", "check"])
     def test_json_and_plain(self, filled: Project, command: str) -> None:
-        plain, as_json = filled.cli(command), filled.cli(command, "--json")
+        plain, as_json = filled.here(command), filled.here(command, "--json")
         assert (plain.returncode, as_json.returncode) == (0, 0), plain.stderr
         assert "seeds" in plain.stdout or "run" in plain.stdout
         assert all(json.loads(line) for line in as_json.stdout.splitlines())
 
     def test_available_lists_readers_and_their_settings(self, filled: Project) -> None:
-        said = filled.cli("sources", "--available").stdout
+        said = filled.here("sources", "--available").stdout
         assert "reader files" in said
         assert "step min_words" in said
         assert "  path" in said
 
     def test_schema(self, filled: Project) -> None:
-        schema = json.loads(filled.cli("schema").stdout)
+        schema = json.loads(filled.here("schema").stdout)
         assert set(schema["required"]) == set(filled.records()[0])
-        assert "containment" in json.loads(filled.cli("schema", "link").stdout)["properties"]
+        assert "containment" in json.loads(filled.here("schema", "link").stdout)["properties"]
 
     def test_verify(self, filled: Project) -> None:
-        assert filled.cli("corpus", "verify").returncode == 0
+        assert filled.here("corpus", "verify").returncode == 0
+
+
+class TestHelp:
+    def test_every_command_shows_examples_of_itself(self) -> None:
+        for path, command in commands(typer.main.get_command(app), ()):
+            lines = (command.epilog or "").splitlines()
+            assert lines[:2] == ["\b", "Examples:"], path
+            assert all(f"ingest {' '.join(path)}" in line for line in lines[2:]), path
+
+    def test_version(self, filled: Project) -> None:
+        assert filled.here("--version").stdout == f"ingest {version('ingest')}\n"
+
+
+def commands(group: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command that is no group, with its path."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+class TestStreams:
+    """What becomes of output that cannot be written as it is."""
+
+    def said(self, project: Project, line: str, **more: str) -> tuple[int, str]:
+        done = subprocess.run(
+            ["sh", "-c", line],
+            cwd=project.folder, capture_output=True, text=True, check=False,
+            env={**os.environ, "INGEST": INGEST, **more},
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    def test_a_closed_pipe_is_no_error_of_ours(self, filled: Project, unbuffered: str) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            [INGEST, "schema"], cwd=filled.folder, check=False, text=True,
+            stdout=writing, stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+        os.close(writing)
+        assert (done.returncode, done.stderr) == (141, "")
+
+    def test_a_closed_output_leads_nowhere(self, filled: Project) -> None:
+        assert self.said(filled, "$INGEST status >&-") == (0, "")
+
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    def test_a_full_disk_is_told(self, filled: Project, unbuffered: str) -> None:
+        code, said = self.said(filled, "$INGEST schema >/dev/full", PYTHONUNBUFFERED=unbuffered)
+        assert (code, said) == (3, "ingest: writing output: No space left on device\n")
+
+    def test_a_terminal_without_the_characters(self, filled: Project) -> None:
+        code, said = self.said(filled, "$INGEST dups", PYTHONIOENCODING="ascii")
+        assert (code, "Alibaba\\u2019s founder" in said) == (0, True)
+        code, said = self.said(
+            filled, "$INGEST show 004_8f258c5332b479f2.txt --json", PYTHONIOENCODING="ascii"
+        )
+        assert (code, "Alibaba’s founder" in json.loads(said)["title"]) == (0, True)
 
 
 class TestMisuse:
-    def said(self, project: Project, *arguments: str, **more: Any) -> tuple[int, str]:
-        done = project.cli(*arguments, **more)
+    def said(self, project: Project, *arguments: str) -> tuple[int, str]:
+        done = project.here(*arguments)
         assert "Traceback" not in done.stderr
         return done.returncode, done.stderr
 
@@ -203,7 +278,7 @@ class TestMisuse:
 
     def test_a_missing_source_folder_fails_that_source(self, project: Project) -> None:
         project.configure('workers = 0\n[[source]]\nname = "a"\npath = "nowhere"\n')
-        done = project.cli("run")
+        done = project.here("run")
         assert done.returncode == 1
         assert "nowhere" in done.stdout
         assert "Traceback" not in done.stderr
@@ -241,12 +316,54 @@ class TestMisuse:
         code, said = self.said(filled, "explain", "ffff")
         assert (code, "no document is called 'ffff'" in said) == (2, True)
 
-    def test_output_into_a_closed_pipe(self, filled: Project) -> None:
-        done = subprocess.run(
-            ["sh", "-c", f"{INGEST} show 001_05ad71e9d67d27b6.txt | head -c 1"],
-            cwd=filled.folder, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert "Traceback" not in done.stderr
+    @pytest.mark.parametrize(("arguments", "expected"), [
+        (["run", ""], "no such file or folder: ''"),
+        (["run", "--name", "a/b", "seeds"], "--name 'a/b': a source is named by letters"),
+        (["run", "--name", "a"], "--name is for inputs"),
+        (["run", "--source", "seeds", "seeds"], "--source chooses among configured sources"),
+        (["run", "--config", "config"], "config: this is a folder"),
+        (["export", "--from", "yesterday", "out"], "a day such as 2024-05-06, not 'yesterday'"),
+        (["export", "--to", "2024-13", "out"], "a day such as 2024-05-06, not '2024-13'"),
+        (["export", "--splits", "0.5,0.6,0", "out"], "must add up to 1"),
+        (["learn", "seed"], "did you mean 'seeds'?"),
+        (["dups", "--kind", "nea"], "'exact', 'near', 'story'"),
+        (["rnu"], "Did you mean 'run'?"),
+        (["run", "--workers", "x"], "--workers"),
+    ])  # fmt: skip
+    def test_what_cannot_be_meant(
+        self, filled: Project, arguments: list[str], expected: str
+    ) -> None:
+        code, said = self.said(filled, *arguments)
+        assert (code, expected in said) == (2, True), said
+        assert not (filled.folder / "out").exists()
+
+    def test_nothing_to_retry(self, filled: Project) -> None:
+        done = filled.here("retry", "--source", "nothing")
+        assert (done.returncode, done.stdout) == (0, "nothing of that kind in quarantine\n")
+
+    @pytest.mark.parametrize(("text", "expected"), [
+        ("[source]\nname = 'a'", "source: write [[source]], with two brackets"),
+        ("[[source]]\nname = 'a'\npath = 5", "source.0 (a): path: should be a valid string, not 5"),
+        ("[[step]]\nuse = 'min_wrds'", "there is no step 'min_wrds'; did you mean 'min_words'"),
+        ("[[source]]\nname = 'a'\npath = 'x'\n[[source.step]]\nuse = 'min_words'\nwrds = 5",
+         "source.0: step 'min_words': wrds: "),
+        ("[[source]]\nname = 'a b'\npath = 'x'", "source.0.name: should be letters, digits"),
+        ("workers = 'many'", "workers: should be a whole number, not 'many'"),
+    ])  # fmt: skip
+    def test_settings_are_told_by_key(self, project: Project, text: str, expected: str) -> None:
+        project.configure(text)
+        code, said = self.said(project, "check")
+        assert (code, expected in said) == (2, True), said
+        assert "1 setting cannot be used" in said
+
+    def test_a_daemon_needs_no_table_of_its_own(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        served: list[Settings] = []
+        monkeypatch.setattr("ingest.daemon.serve", lambda load: served.append(load()) or 0)
+        assert self.said(project, "daemon") == (0, "")
+        assert self.said(project, "daemon", "--listen", "off") == (0, "")
+        assert [settings.daemon.listen for settings in served] == ["127.0.0.1:8460", "off"]
 
 
 def test_a_progress_bar_on_a_terminal_only(project: Project) -> None:
@@ -254,13 +371,17 @@ def test_a_progress_bar_on_a_terminal_only(project: Project) -> None:
     with subprocess.Popen(
         [INGEST, "run", "--workers", "0"],
         cwd=project.folder, stdout=subprocess.PIPE, stderr=slave,
+        env={**os.environ, "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "200"},
     ) as process:  # fmt: skip
         os.close(slave)
         seen = _drain(master, lambda: process.poll() is not None)
     assert process.returncode == 0
-    assert "seeds" in seen
-    assert "\x1b[" in seen
-    assert "\x1b[" not in project.cli("run", "--workers", "0").stderr
+    assert "seeds: 5 read" in seen
+    assert "\x1b[2K" in seen, "the bar is drawn over"
+    assert "\x1b[32m" not in seen, "NO_COLOR"
+    lines = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "\r", seen).replace("\r", "\n").splitlines()
+    assert any(re.match(r"\d\d:\d\d:\d\d \[info", line) for line in lines), "no line after the bar"
+    assert "\x1b[" not in project.here("run", "--workers", "0").stderr
 
 
 def _drain(master: int, ended: Callable[[], bool]) -> str:

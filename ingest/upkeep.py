@@ -27,7 +27,9 @@ from ingest.catalog.store import Store
 from ingest.catalog.views import Views
 from ingest.errors import StoreError, UsageError
 from ingest.publish.repair import repair
-from ingest.wiring import Part, make_judge
+from ingest.read import rawforget
+from ingest.read.rawforget import Target
+from ingest.wiring import Part, canonical_url, fetches, make_judge, raw_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,17 +63,21 @@ def locked(settings: Settings, options: RunOptions) -> Iterator[Store]:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was forgotten, and the copies of it that were not."""
+    """What was forgotten, and the copies of it that were not.
+
+    ``raw``: how many kept responses went with it.
+    """
 
     forgotten: tuple[str, ...]
     copies: tuple[str, ...]
     sequence: int
+    raw: int = 0
 
 
 def forget(
     settings: Settings, names: Sequence[str], *, copies: bool, options: RunOptions = RunOptions()
 ) -> Forgotten:
-    """Remove documents for good: text, signatures, links, quarantine, published lines.
+    """Remove documents for good: text, signatures, links, quarantine, raw, published lines.
 
     Their identities go on the refuse list, so that no run brings them back.  Exact and near
     copies are named, and forgotten too with ``copies``.
@@ -84,6 +90,8 @@ def forget(
         now = timestamp(options.clock())
         publisher, ledger = make_publisher(settings, options), open_ledger(store)
         publisher.recover(ledger)
+        # The documents are still known if this is cut short, and can be forgotten again.
+        raw = _forget_raw(settings, store, chosen, left)
         number = store.runs.begin(run_id, now, 0)
         judge = make_judge(store, settings, number, now)
         with judge.batch([]):
@@ -96,8 +104,30 @@ def forget(
         store.runs.end(number, timestamp(options.clock()), "done", {"removed": len(chosen)})
         store.truncate_log()
         return Forgotten(
-            tuple(view.id for view in chosen), tuple(view.id for view in left), ledger.settled()
+            tuple(view.id for view in chosen),
+            tuple(view.id for view in left),
+            ledger.settled(),
+            raw,
         )
+
+
+def _forget_raw(
+    settings: Settings, store: Store, chosen: Sequence[View], left: Sequence[View]
+) -> int:
+    """Take documents out of the kept responses of their sources; how many of these went."""
+    spared = {name for view in left for name in (view.source_id, view.url)}
+    went = 0
+    for name in sorted({view.source for view in chosen}):
+        source = settings.source_or_default(name)
+        folder = raw_folder(settings, source)
+        if folder.exists() or fetches(source):
+            targets = [
+                Target(view.source_id, view.url, store.documents.text(view.number))
+                for view in chosen
+                if view.source == name
+            ]
+            went += rawforget.forget(folder, targets, spared, canonical_url)
+    return went
 
 
 def _with_copies(
@@ -193,10 +223,11 @@ def mend(settings: Settings, options: RunOptions = RunOptions()) -> list[str]:
 
 
 def backup(settings: Settings, target: Path, options: RunOptions = RunOptions()) -> Path:
-    """Copy catalog and corpus into the new folder ``target``; between runs, so they agree.
+    """Copy catalog, corpus and kept responses into the new folder ``target``.
 
-    Waits for a run that is under way, up to ``options.wait`` seconds.  The band index is
-    left out: it is made anew.  Raises `UsageError` where the target is there already.
+    Between runs, so that they agree: waits for a run that is under way, up to
+    ``options.wait`` seconds.  The band index is left out: it is made anew.
+    Raises `UsageError` where the target is there already.
     """
     if target.exists():
         raise UsageError(f"{target} is there already", hint="Name a new folder.")
@@ -207,6 +238,8 @@ def backup(settings: Settings, target: Path, options: RunOptions = RunOptions())
         copy_catalog(store.connection, partial / "catalog.db")
         if store.corpus.exists():
             shutil.copytree(store.corpus, partial / "corpus", symlinks=True)
+        if (raw := settings.store / "raw").exists():
+            shutil.copytree(raw, partial / "raw")
         partial.rename(target)
     return target
 
@@ -246,5 +279,6 @@ def as_json(forgotten: Forgotten) -> dict[str, Any]:
     return {
         "forgotten": list(forgotten.forgotten),
         "copies": list(forgotten.copies),
+        "raw": forgotten.raw,
         "corpus": {"seq": forgotten.sequence},
     }

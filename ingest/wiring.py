@@ -68,8 +68,6 @@ class RunContext:
 
     def canonical_url(self, url: str) -> str:
         """The address as `Document.url` has it."""
-        from ingest.normalise.urls import canonical_url  # noqa: PLC0415 - readers of files need none
-
         return canonical_url(url)
 
     def now(self) -> datetime:
@@ -194,6 +192,20 @@ def _check_paths(inputs: list[str]) -> None:
 def furniture_key(source: str) -> str:
     """Name under which the catalog keeps what `ingest learn` found in a source."""
     return f"furniture:{source}"
+
+
+def canonical_url(url: str) -> str:
+    """The one spelling of an address."""
+    from ingest.normalise import urls  # noqa: PLC0415 - readers of files need none
+
+    return urls.canonical_url(url)
+
+
+def fetches(source: Source) -> bool:
+    """Whether a source's reader asks servers, so that what they say may be kept."""
+    from ingest.read.http_settings import FetchSettings  # noqa: PLC0415 - for some sources only
+
+    return issubclass(registry.load(source.reader), FetchSettings)
 
 
 def raw_folder(settings: Settings, source: Source) -> Path:

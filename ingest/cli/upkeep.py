@@ -55,6 +55,8 @@ def forget(
         return
     for id_ in done.forgotten:
         printing.line(f"forgotten  {id_}")
+    if done.raw:
+        printing.line(f"{printing.plural(done.raw, 'kept response')} went with it")
     for id_ in done.copies:
         printing.line(f"copy left  {id_}")
     if done.copies:

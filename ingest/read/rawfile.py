@@ -1,7 +1,7 @@
 """The files of kept responses: WARC, a gzip member a record, and an index of what is where.
 
     store/raw/SOURCE/SOURCE-000001.warc.gz    records, appended; rolled by size
-    store/raw/SOURCE/index.jsonl              one line for each exchange; derived
+    store/raw/SOURCE/entries.index            one line for each exchange; derived
 
 What is written together (a response and its request) is one entry.  The index may lack
 the newest entries, or be missing: they are found again in the archives.  A file whose
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-INDEX = "index.jsonl"
+INDEX = "entries.index"
 _NUMBER = re.compile(r"-(\d{6,})\.warc\.gz$")
 _GZIP = 16 + zlib.MAX_WBITS
 _START = b"\x1f\x8b\x08"

@@ -62,8 +62,11 @@ class Refused:
         self._canonical_url = canonical_url
 
     def address(self, url: str) -> bool:
-        """Whether the page at this address is not to be kept."""
-        return bool(self._marks) and mark("page", self._canonical_url(url)) in self._marks
+        """Whether the page at this address is not to be kept, or what it lists as a feed."""
+        if not self._marks:
+            return False
+        name = self._canonical_url(url)
+        return bool({mark("page", name), mark("feed", name)} & self._marks)
 
     def page(self, url: str, content: bytes, media_type: str) -> bool:
         """Whether this page is not to be kept: by its addresses, or by a feed's entries."""

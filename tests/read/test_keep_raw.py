@@ -10,15 +10,18 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 from loopback import Site, answer, marked
 from support import Project
 from warcio.archiveiterator import ArchiveIterator
 
+from ingest import upkeep
 from ingest.app import RunOptions, run
 from ingest.documents import Failed
 from ingest.errors import SourceError
@@ -111,6 +114,19 @@ def facts(records: list[dict[str, Any]], *, fetched: bool = True) -> list[dict[s
     for one in told:
         one["fetched"] *= fetched
     return sorted(told, key=lambda one: one["source_id"])
+
+
+def unpacked(path: Path) -> bytes:
+    """What a file's compressed parts hold; nothing for one that is not compressed."""
+    data = path.read_bytes()
+    if path.name.endswith(".gz"):
+        return gzip.decompress(data)
+    found, start = b"", data.find(zstandard.FRAME_HEADER)
+    while start >= 0:
+        with suppress(zstandard.ZstdError):
+            found += zstandard.ZstdDecompressor().decompress(data[start:], 1 << 20)
+        start = data.find(zstandard.FRAME_HEADER, start + 1)
+    return found
 
 
 class TestWhatIsKept:
@@ -272,6 +288,111 @@ class TestRebuilding:
     def test_nothing_kept_is_an_error_of_the_source(self, tmp_path: Path) -> None:
         with pytest.raises(SourceError, match="no kept responses"):
             read_all(Raw(path="nothing"), FakeContext(base=tmp_path))
+
+
+class TestForgetting:
+    """A word that only the forgotten document has is nowhere in the store any more."""
+
+    SECRET = "derisking"  # noqa: S105 - a word to look for
+    TEXT = "The harbour office calls its derisking of the old quay a success for the port."
+
+    def forget(self, settings: Settings, name: str, **more: Any) -> upkeep.Forgotten:
+        assert self.holding(settings.store), "the test must be able to find it"
+        return upkeep.forget(settings, [name], **{"copies": False, **more})
+
+    def holding(self, folder: Path) -> list[str]:
+        """Files with the word in them, as they lie there or unpacked."""
+        files = [path for path in folder.rglob("*") if path.is_file() and "cache" not in path.parts]
+        word = self.SECRET.encode()
+        return [str(path) for path in files if word in path.read_bytes() or word in unpacked(path)]
+
+    def test_every_version_of_a_page_at_every_address(self, paper: Paper, news: Site) -> None:
+        link = '<link href="/quay" rel="canonical">'
+        news.pages["/quay"] = marked(page(self.TEXT))
+        news.pages["/print"] = answer(200, page(self.TEXT + " Printed.", link))
+        news.pages["/old"] = answer(302, b"", location="/quay")
+        pages = [*urls(news), *(news.url(path) for path in ("/quay", "/print", "/old"))]
+        settings = paper.source("web", pages)
+        run(settings)
+        news.pages["/quay"] = marked(page("The port again praised its derisking, a year later."))
+        run(settings)
+        before = len(rawfile.load(paper.raw))
+        done = self.forget(settings, news.url("/quay"), copies=True)
+        assert self.holding(paper.store) == []
+        assert done.raw == before - len(rawfile.load(paper.raw)) >= 4
+        for full in (True, False):
+            run(settings, options=RunOptions(full=full))
+            assert self.holding(paper.store) == []
+        assert "if-none-match" in [h for path, h in news.requests if path == "/quay"][-1]
+        other = Project(paper.folder / "other")
+        run(build({"workers": 0}, base=other.folder), [f"raw:{paper.raw}"], name="paper")
+        assert facts(other.records()) == facts(paper.records())
+        assert len(other.records()) == 3
+
+    @pytest.mark.parametrize("media_type", ["application/feed+json", "text/html"])
+    @pytest.mark.parametrize("what", ["own", "linked"])
+    def test_an_entry_of_a_feed(self, paper: Paper, news: Site, what: str, media_type: str) -> None:
+        news.pages["/quay"] = answer(200, page(self.TEXT))
+        entry = ("9", self.TEXT if what == "own" else "/quay")
+        settings = paper.source("feed", news.url("/feed"), max_interval=0.001)
+        for entries in ([("1", "/bridge"), entry], [entry, ("2", "/bakery")]):
+            news.pages["/feed"] = answer(200, feed(news, *entries), content_type=media_type)
+            run(settings)
+        self.forget(settings, news.url("/feed#9"))
+        assert self.holding(paper.store) == []
+        run(settings, options=RunOptions(full=True))
+        assert self.holding(paper.store) == []
+        news.pages["/feed"] = answer(200, feed(news, ("2", "/bakery")), content_type=media_type)
+        run(settings)
+        assert paper.rebuilt()[0].counts["new"] == 1
+
+    def test_a_copy_that_is_left_is_kept(self, paper: Paper, news: Site) -> None:
+        news.pages |= {path: answer(200, page(self.TEXT)) for path in ("/quay", "/mirror")}
+        settings = paper.source("web", [news.url("/quay"), news.url("/mirror")])
+        run(settings)
+        done = self.forget(settings, news.url("/quay"))
+        assert (len(done.copies), done.raw) == (1, 1)
+        kept = [entry.url for entry in rawfile.load(paper.raw) if entry.url]
+        assert kept == [news.url("/mirror")]
+        self.forget(settings, news.url("/mirror"))
+        assert self.holding(paper.store) == []
+        assert rawfile.archives(paper.raw) == []
+
+    def test_the_text_on_another_page(self, paper: Paper, news: Site) -> None:
+        digest = "".join(f"<p>{text} And so on, and so forth.</p>" for text in STORIES.values())
+        news.pages["/today"] = answer(200, page(f"{digest} {self.TEXT}" + self.TEXT.lower()))
+        news.pages["/quay"] = answer(200, page(self.TEXT))
+        settings = paper.source("web", [*urls(news), news.url("/quay"), news.url("/today")])
+        run(settings)
+        run(settings, options=RunOptions(full=True))
+        self.forget(settings, news.url("/quay"))
+        kept = {entry.url for entry in rawfile.load(paper.raw) if entry.url}
+        assert kept == set(urls(news))
+
+    def test_before_anything_was_kept(self, paper: Paper, news: Site) -> None:
+        news.pages["/quay"] = answer(200, page(self.TEXT))
+        addresses = [*urls(news), news.url("/quay")]
+        settings = paper.source("web", addresses, keep_raw=False)
+        run(settings)
+        assert upkeep.forget(settings, addresses[-1:], copies=False).raw == 0
+        run(paper.source("web", addresses))
+        assert len(rawfile.load(paper.raw)) == 1 + 3
+        assert self.holding(paper.store) == []
+
+    def test_sources_that_fetch_nothing_have_no_folder(self, project: Project) -> None:
+        project.run()
+        upkeep.forget(project.settings(), ["001_05ad71e9d67d27b6.txt"], copies=False)
+        assert not (project.store / "raw").exists()
+
+    def test_backups_have_what_is_kept(self, paper: Paper, news: Site) -> None:
+        settings = paper.source("web", urls(news))
+        run(settings)
+        kept = rawfile.load(paper.raw)
+        copy = upkeep.backup(settings, paper.folder / "copy")
+        run(settings)
+        upkeep.restore(settings, copy)
+        assert rawfile.load(paper.raw) == kept
+        assert run(settings).counts["unchanged"] == 3
 
 
 class TestCutOff:

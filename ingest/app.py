@@ -27,6 +27,7 @@ from ingest.errors import IngestError, SourceError, StoreError, StoreVersion
 from ingest.outcome import RunReport, SourceReport
 from ingest.pipeline import Job, Tally, ingest
 from ingest.publish.ledger import Published, Wanted
+from ingest.publish.lines import link_body
 from ingest.publish.publish import Publisher, PublishOptions
 from ingest.reindex import decide_all
 from ingest.removals import Removals
@@ -170,7 +171,9 @@ def check_version(store: Store, settings: Settings) -> None:
 
 def open_ledger(store: Store) -> SQLiteLedger:
     """The catalog's side of publishing."""
-    return SQLiteLedger(store.connection, make_wanted=Wanted, make_published=Published)
+    return SQLiteLedger(
+        store.connection, make_wanted=Wanted, make_published=Published, make_link=link_body
+    )
 
 
 def make_publisher(settings: Settings, options: RunOptions) -> Publisher:

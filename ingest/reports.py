@@ -20,6 +20,7 @@ from ingest.dedup.story import shared_terms, similarity, unpack
 from ingest.dedup.verify import overlap
 from ingest.errors import SettingsError, UsageError
 from ingest.normalise import available_steps
+from ingest.publish.lines import link_body
 from ingest.read import registry
 
 if TYPE_CHECKING:
@@ -58,25 +59,21 @@ def opened(settings: Settings) -> Iterator[Store]:
 
 def link_line(view: View, leader: View) -> dict[str, Any]:
     """A document's link as the corpus's Link record."""
-    figures = view.figures
-    return {
-        "schema": "ingest/link/v1",
-        "kind": view.kind,
-        "id": view.id,
-        "of": leader.id,
-        "group": view.story_id,
-        "source": view.source,
-        "source_id": view.source_id,
-        "of_source": leader.source,
-        "of_source_id": leader.source_id,
-        "similarity": round(figures["similarity"], 6),
-        "jaccard": round(figures["jaccard"], 6),
-        "containment": round(figures["containment"], 6),
-        "story_similarity": round(figures["story_similarity"], 6),
-        "shared_bands": figures["shared_bands"],
-        "rule": view.rule,
-        "run_id": view.run_id,
-    }
+    return link_body(
+        {
+            **view.figures,
+            "kind": view.kind,
+            "id": view.id,
+            "of": leader.id,
+            "group": view.story_id,
+            "source": view.source,
+            "source_id": view.source_id,
+            "of_source": leader.source,
+            "of_source_id": leader.source_id,
+            "rule": view.rule,
+            "run_id": view.run_id,
+        }
+    )
 
 
 def links(store: Store, kind: str = "") -> Iterator[tuple[View, View]]:

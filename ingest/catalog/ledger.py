@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # The shapes of `publish.ledger` without importing it: stages never import each other.
 # `make_wanted(table, id, body, reason)` and `make_published(table, id, revision, digest,
 # shard)` build its values; a staged row comes back with the attributes of the latter.
+# `make_link(fields by name)` builds the body of a link.
 
 _SETTLED: Final = "settled"
 _SEALED: Final = "sealed"
@@ -61,6 +62,10 @@ LEFT JOIN published AS o ON o.line = 'links' AND o.id = p.id
 LEFT JOIN shards AS h ON h.number = o.shard
 ORDER BY d.number IS NULL, d.arrival, p.id
 """
+_LINK: Final = (
+    "kind", "of", "group", "source", "source_id", "of_source", "of_source_id", "similarity",
+    "jaccard", "containment", "story_similarity", "shared_bands", "rule", "run_id",
+)  # fmt: skip
 
 
 class SQLiteLedger:
@@ -72,10 +77,12 @@ class SQLiteLedger:
         *,
         make_wanted: Callable[..., Any],
         make_published: Callable[..., Any],
+        make_link: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     ) -> None:
         self._connection = connection
         self._wanted = make_wanted
         self._published = make_published
+        self._link = make_link
         self._decompress = zstandard.ZstdDecompressor()
 
     def settled(self) -> int:
@@ -89,7 +96,7 @@ class SQLiteLedger:
             yield self._pair("documents", known, self._record, (revision, digest, shard))
         for row in self._connection.execute(_LINKS):
             *known, revision, digest, shard = row
-            yield self._pair("links", known, _link, (revision, digest, shard))
+            yield self._pair("links", known, self._link_of, (revision, digest, shard))
 
     def _pair(
         self,
@@ -113,6 +120,9 @@ class SQLiteLedger:
             "SELECT text FROM texts WHERE number = ?", (number,)
         ).fetchone()
         return _record(id_, known[4:], self._decompress.decompress(text).decode())
+
+    def _link_of(self, known: list[Any]) -> Mapping[str, Any]:
+        return self._link({"id": known[0], **dict(zip(_LINK, known[3:], strict=True))})
 
     def stage(self, sequence: int, rows: Iterable[Any]) -> None:  # noqa: ARG002 - one publication at a time
         """Keep how lines will be once ``sequence`` is visible."""
@@ -254,15 +264,3 @@ def _record(id_: str, known: list[Any], text: str) -> Mapping[str, Any]:
         "run_id": run_id,
         "metadata": json.loads(metadata),
     }
-
-
-def _link(known: list[Any]) -> Mapping[str, Any]:
-    names = (
-        "kind", "of", "group", "source", "source_id", "of_source", "of_source_id", "similarity",
-        "jaccard", "containment", "story_similarity", "shared_bands", "rule", "run_id",
-    )  # fmt: skip
-    values = dict(zip(names, known[3:], strict=True))
-    for figure in ("similarity", "jaccard", "containment", "story_similarity"):
-        values[figure] = round(values[figure], 6)
-    kind = values.pop("kind")
-    return {"schema": "ingest/link/v1", "kind": kind, "id": known[0], **values}

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import xxhash
 
-from ingest.publish.lines import DOCUMENT_FIELDS, ID_AT, LINK_FIELDS, METADATA_FIELDS
+from ingest.publish.lines import (
+    DOCUMENT_FIELDS,
+    ID_AT,
+    LINK_FIELDS,
+    LINK_FIGURES,
+    METADATA_FIELDS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +22,6 @@ if TYPE_CHECKING:
 
 _DOCUMENT_ORDER = tuple(name for name in DOCUMENT_FIELDS if name != "revision")
 _AFTER_ID = ID_AT + 32
-_FIGURES = ("similarity", "jaccard", "containment", "story_similarity")
 
 
 def encode(table: Table, body: Mapping[str, Any]) -> tuple[bytes, str]:
@@ -63,4 +68,4 @@ def _document(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _ordered(body: Mapping[str, Any], order: tuple[str, ...]) -> Mapping[str, Any]:
     """Put the fields in order, and figures into one type: ``1`` would be read as an integer."""
-    return {name: float(body[name]) if name in _FIGURES else body[name] for name in order}
+    return {name: float(body[name]) if name in LINK_FIGURES else body[name] for name in order}

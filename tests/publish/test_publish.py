@@ -23,7 +23,14 @@ from publish_memory import (
 from ingest.errors import CorpusError, StoreError
 from ingest.publish.corpus import CorpusDocument, CorpusLink, open_corpus
 from ingest.publish.ledger import Published
-from ingest.publish.lines import DOCUMENT_FIELDS, LINK_FIELDS, METADATA_FIELDS, SCHEMAS
+from ingest.publish.lines import (
+    DOCUMENT_FIELDS,
+    LINK_FIELDS,
+    LINK_FIGURES,
+    METADATA_FIELDS,
+    SCHEMAS,
+    link_body,
+)
 from ingest.publish.manifest import load
 from ingest.publish.publish import Publisher, PublishOptions
 from ingest.publish.record import LINK_SCHEMA, RECORD_SCHEMA, Link, Metadata, Record
@@ -65,6 +72,15 @@ def test_fields_are_those_of_the_models() -> None:
     assert CorpusDocument._fields == DOCUMENT_FIELDS
     assert CorpusLink._fields == LINK_FIELDS
     assert SCHEMAS == {"documents": RECORD_SCHEMA, "links": LINK_SCHEMA}
+
+
+def test_a_link_is_made_from_its_fields_by_name() -> None:
+    known = {name: name for name in LINK_FIELDS if name not in ("schema", *LINK_FIGURES)}
+    made = link_body({**dict.fromkeys(LINK_FIGURES, 1 / 3), **known, "estimated_jaccard": 1.0})
+    assert tuple(made) == LINK_FIELDS
+    assert made == {**known, "schema": LINK_SCHEMA, **dict.fromkeys(LINK_FIGURES, 0.333333)}
+    with pytest.raises(KeyError):
+        link_body(known)
 
 
 def test_the_first_publication_may_be_empty(tmp_path: Path, ledger: MemoryLedger) -> None:

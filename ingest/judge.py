@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ingest.catalog.database import store_errors
-from ingest.catalog.documents import digest
+from ingest.catalog.decisions import Decisions
 from ingest.dedup.decide import Decider
 from ingest.memory import CatalogMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from ingest.catalog.packed import Packed
     from ingest.catalog.quarantine import Quarantine
     from ingest.catalog.store import Store
     from ingest.dedup.decide import Rules
-    from ingest.documents import Document, Kind, Signature
+    from ingest.documents import Kind, Signature
     from ingest.neighbours import Neighbours
+    from ingest.recipe import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,73 +56,91 @@ class Judge:
         self._documents = store.documents
         self._neighbours = neighbours
         self._added = added
-        self._decisions = store.decisions(priorities=priorities, run=run)
-        self._memory = CatalogMemory(self._decisions, store.documents, neighbours)
+        self._rows = store.rows
+        self._refused: dict[str, bool] = {}
+        self._decisions = Decisions(store.rows, priorities=priorities, run=run)
+        self._memory = CatalogMemory(self._decisions, store, neighbours)
         self._decider = Decider(self._memory, rules)
 
     @contextmanager
-    def batch(self, signatures: Sequence[Signature]) -> Iterator[None]:
-        """One transaction; what it will ask of the index is looked up in one go first."""
-        self._neighbours.prefetch(signatures)
-        with store_errors(self._store.folder), self._store.transaction():
-            self.checkpoint("batch-begun")
+    def batch(self, prepared: Sequence[Prepared]) -> Iterator[None]:
+        """One transaction; what it will ask of index and catalog is looked up in one go first."""
+        with self._transaction([each.signature for each in prepared]):
+            ids = [each.document.id for each in prepared]
+            self._rows.prefetch(ids, [each.document.content_hash for each in prepared])
+            refused = self._documents.refused(ids)
+            self._refused = {id_: id_ in refused for id_ in ids}
             yield
-            self.checkpoint("batch-decided")
-            self._neighbours.flush()
+
+    def decide_again(self, numbers: Sequence[int]) -> None:
+        """Decide documents that are open, in order of arrival, as a batch (`ingest reindex`)."""
+        signatures = [self._documents.signature(number) for number in numbers]
+        with self._transaction(signatures):
+            self._rows.among(numbers)
+            for number, signature in zip(numbers, signatures, strict=True):
+                self._memory.remember(number, signature)
+                self._decider.settle([number])
+
+    @contextmanager
+    def _transaction(self, signatures: Sequence[Signature]) -> Iterator[None]:
+        with store_errors(self._store.folder), self._store.transaction():
+            self._neighbours.prefetch(signatures)
+            self.checkpoint("batch-begun")
+            try:
+                yield
+                self.checkpoint("batch-decided")
+                self._rows.write()
+                self._neighbours.flush()
+            finally:
+                self._rows.clear()
+                self._memory.clear()
             self.checkpoint("batch-flushed")
         self.checkpoint("batch-committed")
         self._neighbours.committed()
-        self._memory.clear()
 
     def refresh(self) -> None:
         """Let go of what another run, having written to the store, has made out of date."""
         self._neighbours.forget()
 
-    def admit(self, document: Document, signature: Signature) -> Change:
+    def admit(self, document: Packed, signature: Signature) -> Change:
         """Take in a document: new, a new version, or one that says nothing new.
 
         A document that was forgotten is left out, and says nothing new.
         """
-        if self._documents.refused(document.id):
+        if self.refuses(document.id):
             return Change("unchanged")
-        old = self._documents.find(document.id)
-        if old is not None and old.digest == digest(document, document.content_hash):
+        old = self._rows.identified(document.id)
+        if old is not None and old.digest == document.digest:
             return Change("unchanged")
         orphans = None if old is None else self._decider.release(old.number)
-        number = self._documents.insert(
-            document, signature, run=self.run, added=self._added, old=old
-        )
-        self._memory.remember(number, document.text, signature)
+        new = self._rows.add(document, signature, run=self.run, added=self._added, old=old)
+        self._memory.remember(new.number, signature)
         if orphans is None:
-            self._decider.settle([number])
+            self._decider.settle([new.number])
         else:
-            self._decider.settle([number], orphans)
+            self._decider.settle([new.number], orphans)
         # A document may turn out as it was published before: publishing sees that.
-        self._documents.touch([document.id], "new" if old is None else "changed")
-        return Change("new" if old is None else "updated", self._decisions.kind(number))
+        self._rows.touch(document.id, "new" if old is None else "changed")
+        return Change("new" if old is None else "updated", self._decisions.kind(new.number))
 
     def refuses(self, id_: str) -> bool:
         """Whether nothing is to be kept of an identity, since it was forgotten."""
-        return self._documents.refused(id_)
+        known = self._refused.get(id_)
+        return bool(self._documents.refused([id_])) if known is None else known
 
     def withdraw(self, id_: str, reason: str) -> bool:
         """Take a document out, and decide its dependents again; whether it was there."""
-        old = self._documents.find(id_)
+        old = self._rows.identified(id_)
         if old is None:
             return False
         orphans = self._decider.release(old.number)
-        self._documents.delete(old.number)
+        self._rows.remove(old)
         self._decider.settle([], orphans)
-        self._documents.touch([id_], reason)
+        self._rows.touch(id_, reason)
         return True
 
     def purge(self) -> None:
         """Take everything out of the index that is no survivor or leader any more."""
         with store_errors(self._store.folder), self._store.transaction():
-            self._neighbours.purge(self._decisions)
+            self._neighbours.purge()
         self._neighbours.committed()
-
-    def decide_again(self, numbers: Sequence[int]) -> None:
-        """Decide documents that are open, in order of arrival (`ingest reindex`)."""
-        for number in numbers:
-            self._decider.settle([number])

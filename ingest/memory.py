@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ingest.catalog.packed import unpack_text
 from ingest.dedup.decide import Overlap
 from ingest.dedup.signatures import Shingler
 from ingest.dedup.story import unpack
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ingest.catalog.decisions import Decisions
-    from ingest.catalog.documents import Documents
+    from ingest.catalog.store import Store
     from ingest.dedup.story import TermVector
     from ingest.documents import Decision, Kind, Signature, Standing
     from ingest.neighbours import Neighbours
@@ -32,15 +33,15 @@ VERIFIED = 64
 class CatalogMemory:
     """Implements `dedup.decide.Memory` over one store."""
 
-    def __init__(self, decisions: Decisions, documents: Documents, neighbours: Neighbours) -> None:
+    def __init__(self, decisions: Decisions, store: Store, neighbours: Neighbours) -> None:
         self._decisions = decisions
-        self._documents = documents
+        self._documents = store.documents
+        self._rows = store.rows
         self._neighbours = neighbours
         self._signatures: dict[int, Signature] = {}
         self._shingler = Shingler(str(neighbours.folder / "cache"))
         self._shingles: dict[int, NDArray[np.uint64]] = {}
         self._terms: dict[int, TermVector] = {}
-        self._texts: dict[int, str] = {}
         self.standing = decisions.standing
         self.twins = decisions.twins
         self.copies = decisions.copies
@@ -49,14 +50,13 @@ class CatalogMemory:
         self.led = decisions.led
         self.reopen = decisions.reopen
 
-    def remember(self, number: int, text: str, signature: Signature) -> None:
+    def remember(self, number: int, signature: Signature) -> None:
         """Spare the catalog's answer for a document that has just arrived."""
-        self._texts[number] = text
         self._signatures[number] = signature
 
     def clear(self) -> None:
         """Let go of what was looked up; the next batch asks about other documents."""
-        for kept in (self._signatures, self._shingles, self._terms, self._texts):
+        for kept in (self._signatures, self._shingles, self._terms):
             kept.clear()
 
     def near(self, number: int) -> Sequence[Standing]:
@@ -81,9 +81,7 @@ class CatalogMemory:
         """Sorted, unique 64-bit shingle hashes of the canonical text, shape (n,)."""
         found = self._shingles.get(number)
         if found is None:
-            text = self._texts.get(number)
-            found = self._shingler.shingles(self._documents.text(number) if text is None else text)
-            self._shingles[number] = found
+            found = self._shingles[number] = self._shingler.shingles(self._text(number))
         return found
 
     def terms(self, number: int) -> TermVector:
@@ -122,6 +120,10 @@ class CatalogMemory:
         if len(found) > VERIFIED:
             found = sorted(found, key=lambda one: place[one.number])[:VERIFIED]
         return sorted(found, key=lambda one: one.arrival)
+
+    def _text(self, number: int) -> str:
+        arrived = self._rows.text(number)
+        return self._documents.text(number) if arrived is None else unpack_text(arrived)
 
     def _signature(self, number: int) -> Signature:
         found = self._signatures.get(number)

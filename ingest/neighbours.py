@@ -6,7 +6,7 @@ ceased to be either stays there, and is passed over when the catalog is asked ho
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
@@ -19,14 +19,13 @@ from ingest.dedup.bands import Bands, keys
 from ingest.dedup.story import ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from ingest.catalog.decisions import Decisions
     from ingest.catalog.index import Prefetched
     from ingest.catalog.store import Store
-    from ingest.documents import Signature, Standing
+    from ingest.documents import Signature
 
 NEWEST = 64
 """Entries that a list of either index keeps, the newest, so that the cost of a look-up stays flat.
@@ -39,7 +38,6 @@ one that comes soon after it is found in any; the same text is found without the
 _REBUILT_AT_ONCE = 4096
 _SINGLE_ROWS = Bands(ROWS, 1, 0.0)
 
-Among: TypeAlias = "Callable[[Iterable[int]], list[Standing]]"
 Kind: TypeAlias = Literal["near", "story"]
 
 log = structlog.get_logger()
@@ -63,6 +61,7 @@ class Neighbours:
         self._looked: _Looked | None = None
         self._told = False
         self.folder = store.folder
+        self._cache = str(store.folder / "cache")
 
     def prefetch(self, signatures: Sequence[Signature]) -> None:
         """Look a batch up in the files, in one go for all that it will be asked of."""
@@ -126,19 +125,15 @@ class Neighbours:
                 index.merge()
                 self._store.list_index_files(kind, index.runs())
 
-    def purge(self, decisions: Decisions) -> None:
+    def purge(self) -> None:
         """Write both indexes anew, without whoever has ceased to be in them."""
-        for kind, index, among in (
-            ("near", self._near, decisions.survivors),
-            ("story", self._story, decisions.representing),
+        documents = self._store.documents
+        for kind, index, stay in (
+            ("near", self._near, documents.numbers("survivors")),
+            ("story", self._story, documents.numbers("representing")),
         ):
-
-            def keep(numbers: NDArray[np.uint32], among: Among = among) -> NDArray[np.bool_]:
-                stay = {standing.number for standing in among(numbers.tolist())}
-                return np.fromiter((number in stay for number in numbers.tolist()), np.bool_)
-
             index.flush()
-            index.merge(keep, everything=True)
+            index.merge(partial(np.isin, test_elements=stay), everything=True)
             self._store.list_index_files(kind, index.runs())
 
     def committed(self) -> None:
@@ -177,11 +172,11 @@ class Neighbours:
         try:
             files = self._store.index_files(kind)
             if files or not self._store.documents.any_decided():
-                return BandIndex(folder, files, width, cap)
+                return BandIndex(folder, files, width, cap, self._cache)
             log.info("index is made from the catalog", index=kind)
         except IndexDamaged as damage:
             log.warning("index is made anew", index=kind, reason=str(damage))
-        index = BandIndex(folder, [], width, cap)
+        index = BandIndex(folder, [], width, cap, self._cache)
         for numbers, signatures in self._decided(kind):
             made = [each.near if kind == "near" else each.story for each in signatures]
             index.insert(

@@ -113,7 +113,7 @@ def ingest(job: Job, events: Iterable[Event]) -> Tally:
     for batch in _timed(_batches(results, job.cancelled), tally, "prepare"):
         with job.turn():
             began = time.monotonic()
-            with job.judge.batch([r.signature for _, r in batch if isinstance(r, Prepared)]):
+            with job.judge.batch([result for _, result in batch if isinstance(result, Prepared)]):
                 for event, result in batch:
                     _apply(job, event, result, tally)
             _spend(tally, "decide", time.monotonic() - began)

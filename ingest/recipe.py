@@ -1,6 +1,6 @@
 """The pure part of the flow, document by document: extract, normalise, steps, sign.
 
-    RawDocument -> extract -> Extracted -> normalise -> Document -> steps -> sign -> Prepared
+    RawDocument -> extract -> Extracted -> normalise -> Document -> steps -> sign, pack -> Prepared
 
 It runs in worker processes: a `Recipe` is small and pickles, `Recipe.make` loads what is
 heavy, once in each worker.
@@ -16,8 +16,9 @@ from ingest.documents import Rejected
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ingest.catalog.packed import Packed
     from ingest.dedup.signatures import Signer
-    from ingest.documents import Document, RawDocument, Signature
+    from ingest.documents import RawDocument, Signature
     from ingest.extract import ExtractOptions
     from ingest.normalise import NormaliseOptions
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 class Prepared:
     """A document that is ready to be decided."""
 
-    document: Document
+    document: Packed
     signature: Signature
 
 
@@ -62,6 +63,7 @@ class Recipe:
 
     def make(self) -> Prepare:
         """The function from an item to a prepared document; loads the libraries."""
+        from ingest.catalog.packed import pack  # noqa: PLC0415 - with the others
         from ingest.extract import extract  # noqa: PLC0415 - heavy, late
         from ingest.normalise import load_steps, normalise, run_steps  # noqa: PLC0415 - heavy, late
 
@@ -80,6 +82,7 @@ class Recipe:
                 document = run_steps(steps, document)
             if isinstance(document, Rejected):
                 return document
-            return Prepared(document, sign(document.text, document.title, document.language))
+            signature = sign(document.text, document.title, document.language)
+            return Prepared(pack(document), signature)
 
         return prepare

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from ingest.catalog.packed import pack
 from ingest.catalog.store import Store
 from ingest.dedup import decide
 from ingest.dedup.bands import Bands, choose, choose_for
@@ -18,6 +19,7 @@ from ingest.documents import Document, Signature
 from ingest.judge import Judge
 from ingest.memory import VERIFIED
 from ingest.neighbours import Neighbours
+from ingest.recipe import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,16 +59,18 @@ class Court:
 
         patch.setattr(decide, "overlap", counted)
 
+    def prepared(self, name: str, text: str) -> Prepared:
+        signature = Signature(self.signer.near(text, 128, 1), NO_ROWS, b"")
+        return Prepared(pack(Document("test", name, text)), signature)
+
     def take(self, texts: Sequence[str], prefix: str) -> list[str]:
         """What became of the texts: ``""`` for one that stays."""
         kinds = []
         numbered = iter(enumerate(texts))
         while some := list(islice(numbered, BATCH)):
-            signed = [Signature(self.signer.near(t, 128, 1), NO_ROWS, b"") for _, t in some]
-            with self.judge.batch(signed):
-                for (number, text), signature in zip(some, signed, strict=True):
-                    document = Document("test", f"{prefix}{number}", text)
-                    kinds.append(self.judge.admit(document, signature).kind)
+            prepared = [self.prepared(f"{prefix}{number}", text) for number, text in some]
+            with self.judge.batch(prepared):
+                kinds += [self.judge.admit(one.document, one.signature).kind for one in prepared]
         return kinds
 
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from ingest.documents import Dropped, Evidence, Kept, Standing
+from ingest.catalog.rows import OPEN
+from ingest.documents import Dropped, Kept, Standing
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
+    from ingest.catalog.rows import Row, Rows
     from ingest.documents import Decision, Kind
 
 REPRESENTS: Final = "represents = 1"
 """Condition of the documents that later ones are compared with for stories."""
 
-OPEN: Final = 0
-"""Not decided, or to be decided again."""
 LEADER: Final = 1
 """Kept; leads its story."""
 DROPPED: Final = 2
@@ -29,21 +28,18 @@ SURVIVOR: Final = 4
 DECIDED: Final = "decided"
 """Reason of a change that follows from decisions alone; see `ledger`."""
 
-_STANDING = "number, id, arrival, words, source, created, story_id, state = 1"
 SURVIVES: Final = "(state IN (1, 4) OR state = 3 AND kind = 'story')"
 """Condition of the documents that later ones are compared with for copies."""
 
-# SQLite's default limit on the number of parameters is 32,766 since 3.32.
-_AT_ONCE = 500
-
 
 class Decisions:
-    """Decisions over one connection.  ``priorities``: rank of each source, larger is better."""
+    """Decisions over the rows of a batch.  ``priorities``: rank of each source, larger is better.
 
-    def __init__(
-        self, connection: sqlite3.Connection, *, priorities: Mapping[str, int], run: int
-    ) -> None:
-        self._connection = connection
+    Answers are in order of arrival; what is changed is written with the rows.
+    """
+
+    def __init__(self, rows: Rows, *, priorities: Mapping[str, int], run: int) -> None:
+        self._rows = rows
         self._priorities = priorities
         self._run = run
 
@@ -51,74 +47,57 @@ class Decisions:
 
     def standing(self, number: int) -> Standing:
         """How a document stands now."""
-        return self._select("number = ?", (number,))[0]
+        return self._standing(self._rows.numbered(number))
 
     def twins(self, number: int) -> list[Standing]:
         """Other survivors with the same canonical text."""
-        return self._select(
-            f"{SURVIVES} AND number <> ?1"  # noqa: S608 - a constant
-            " AND content_hash = (SELECT content_hash FROM documents WHERE number = ?1)",
-            (number,),
-        )
+        rows = self._rows.with_text(self._rows.numbered(number).content_hash)
+        return self._standings(row for row in rows if _survives(row) and row.number != number)
 
     def survivors(self, numbers: Iterable[int]) -> list[Standing]:
         """Those of the documents that are survivors among their copies."""
-        return self._among(numbers, SURVIVES)
+        return self._standings(row for row in self._rows.among(numbers) if _survives(row))
 
     def representing(self, numbers: Iterable[int]) -> list[Standing]:
         """Those of the documents that stand for a story."""
-        return self._among(numbers, REPRESENTS)
+        return self._standings(row for row in self._rows.among(numbers) if row.represents)
 
     def representatives(self, story_id: str) -> list[Standing]:
-        """The documents that stand for a story, in order of arrival."""
-        return self._select(f"story_id = ? AND story_id <> '' AND {REPRESENTS}", (story_id,))
+        """The documents that stand for a story."""
+        return self._standings(row for row in self._rows.heads(story_id) if row.represents)
 
     def copies(self, number: int) -> list[Standing]:
         """Documents dropped or linked against this one as exact or near."""
-        return self._select("of_number = ? AND kind <> 'story'", (number,))
+        return self._standings(self._rows.copies(number))
 
     def members(self, number: int) -> list[Standing]:
         """The other documents of the story that this one represents; none if it does not."""
-        return self._select(
-            "story_id = (SELECT story_id FROM documents WHERE number = ?1 AND represents = 1)"
-            " AND story_id <> ''"
-            " AND number <> ?1 AND state IN (1, 2, 3)",
-            (number,),
+        row = self._rows.numbered(number)
+        story = self._rows.story(row.story_id) if row.represents else ()
+        return self._standings(
+            other
+            for other in story
+            if other.number != number and other.state in {LEADER, DROPPED, MEMBER}
         )
 
     def kind(self, number: int) -> Kind | Literal[""]:
         """What a document was decided as; ``""`` for one that leads its story."""
-        row = self._connection.execute(
-            "SELECT kind FROM documents WHERE number = ?", (number,)
-        ).fetchone()
-        kind: Kind | Literal[""] = row[0]
-        return kind
+        return self._rows.numbered(number).kind
 
     def led(self, story_id: str) -> bool:
         """Whether a document leads this story now."""
-        row = self._connection.execute(
-            "SELECT 1 FROM documents WHERE story_id = ? AND story_id <> '' AND state = 1 LIMIT 1",
-            (story_id,),
-        ).fetchone()
-        return row is not None
+        return any(row.state == LEADER for row in self._rows.heads(story_id))
 
     # --- changes of mind --------------------------------------------------------------
 
     def reopen(self, standing: Standing) -> None:
         """Undo what was decided; the story that the document had is remembered."""
-        self._connection.execute(
-            "UPDATE documents SET state = 0, kind = '', of_number = NULL, represents = 0"
-            " WHERE number = ?",
-            (standing.number,),
-        )
+        row = self._rows.numbered(standing.number)
+        self._rows.change(row, OPEN, row.story_id)
 
     def survive(self, standing: Standing, story_id: str) -> None:
         """Keep as survivor, its story still to be decided."""
-        self._connection.execute(
-            "UPDATE documents SET state = 4, kind = '', of_number = NULL, represents = 0,"
-            " story_id = ? WHERE number = ?",
-            (story_id, standing.number),
-        )
+        self._rows.change(self._rows.numbered(standing.number), SURVIVOR, story_id)
 
     def decide(
         self,
@@ -129,84 +108,46 @@ class Decisions:
         represents: bool = False,
     ) -> None:
         """Keep a decision, and note what it changes in the corpus."""
-        state, kind, of_number, reason = _columns(decision)
-        evidence = Evidence("", 0.0) if isinstance(decision, Kept) else decision.evidence
-        self._connection.execute(
-            "UPDATE documents SET state = ?, kind = ?, of_number = ?, story_id = ?,"
-            " represents = ?, rule = ?,"
-            " similarity = ?, jaccard = ?, containment = ?, story_similarity = ?,"
-            " estimated_jaccard = ?, shared_bands = ?, decided = ? WHERE number = ?",
-            (
-                state,
-                kind,
-                of_number,
-                story_id,
-                represents,
-                evidence.rule,
-                evidence.similarity,
-                evidence.jaccard,
-                evidence.containment,
-                evidence.story_similarity,
-                evidence.estimated_jaccard,
-                evidence.shared_bands,
-                self._run,
-                standing.number,
-            ),
-        )
-        self._touch(standing, reason)
+        row = self._rows.numbered(standing.number)
+        if isinstance(decision, Kept):
+            self._rows.change(row, LEADER, story_id)
+            self._rows.judged(row, None, self._run)
+        else:
+            state = DROPPED if isinstance(decision, Dropped) else MEMBER
+            self._rows.change(row, state, story_id, decision.kind, decision.of)
+            self._rows.judged(row, decision.evidence, self._run)
+        row.represents = represents
+        self._touch(row, decision)
 
-    def _touch(self, standing: Standing, reason: str) -> None:
+    def _touch(self, row: Row, decision: Decision) -> None:
         """A document's line may have changed, and with its story those of its copies.
 
         Being dropped is the reason of a removal whatever came before; being decided
         otherwise explains nothing that is noted already (``new``, ``changed``).
         """
-        if reason != DECIDED:
-            self._connection.execute(
-                "INSERT OR REPLACE INTO pending (id, reason) VALUES (?, ?)", (standing.id, reason)
-            )
-        self._connection.execute(
-            "INSERT OR IGNORE INTO pending (id, reason) SELECT id, ? FROM documents"
-            " WHERE number = ? OR (of_number = ? AND kind <> 'story')",
-            (DECIDED, standing.number, standing.number),
+        if isinstance(decision, Dropped):
+            self._rows.touch(row.id, decision.kind)
+        for other in (row, *self._rows.copies(row.number)):
+            self._rows.follow(other.id, DECIDED)
+
+    # --- rows -------------------------------------------------------------------------
+
+    def _standings(self, rows: Iterable[Row]) -> list[Standing]:
+        return [self._standing(row) for row in sorted(rows, key=lambda row: row.arrival)]
+
+    def _standing(self, row: Row) -> Standing:
+        return Standing(
+            number=row.number,
+            id=row.id,
+            arrival=row.arrival,
+            words=row.words,
+            priority=self._priorities.get(row.source, 0),
+            created=row.created,
+            story_id=row.story_id,
+            leads=row.state == LEADER,
         )
 
-    # --- statements -------------------------------------------------------------------
 
-    def _among(self, numbers: Iterable[int], condition: str) -> list[Standing]:
-        wanted = list(numbers)
-        found: list[Standing] = []
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
-            marks = ",".join("?" * len(some))
-            found += self._select(f"number IN ({marks}) AND {condition}", some)
-        return found
-
-    def _select(self, condition: str, values: Sequence[object]) -> list[Standing]:
-        rows = self._connection.execute(
-            f"SELECT {_STANDING} FROM documents WHERE {condition} ORDER BY arrival",  # noqa: S608 - conditions are this module's
-            values,
-        )
-        priorities = self._priorities
-        return [
-            Standing(
-                number=number,
-                id=id_,
-                arrival=arrival,
-                words=words,
-                priority=priorities.get(source, 0),
-                created=created,
-                story_id=story_id,
-                leads=bool(leads),
-            )
-            for number, id_, arrival, words, source, created, story_id, leads in rows
-        ]
-
-
-def _columns(decision: Decision) -> tuple[int, Kind | str, int | None, str]:
-    """State, kind and other document of a decision, and its name among reasons of change."""
-    if isinstance(decision, Kept):
-        return LEADER, "", None, DECIDED
-    if isinstance(decision, Dropped):
-        return DROPPED, decision.kind, decision.of, decision.kind
-    return MEMBER, decision.kind, decision.of, DECIDED
+def _survives(row: Row) -> bool:
+    """`SURVIVES`, of a row in memory."""
+    return row.state in {LEADER, SURVIVOR} or (row.state == MEMBER and row.kind == "story")

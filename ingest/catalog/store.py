@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ingest.catalog.database import catalog_errors, open_database, transaction
-from ingest.catalog.decisions import Decisions
 from ingest.catalog.documents import Documents
 from ingest.catalog.index_run import RunInfo
 from ingest.catalog.items import Items
 from ingest.catalog.meta import get_meta, set_meta
 from ingest.catalog.quarantine import Quarantine
+from ingest.catalog.rows import Rows
 from ingest.catalog.runs import Runs
 from ingest.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
@@ -27,6 +27,7 @@ class Store:
         self.folder = folder
         self.connection = open_database(folder / "catalog.db", write=write)
         self.documents = Documents(self.connection)
+        self.rows = Rows(self.connection)
         self.quarantine = Quarantine(self.connection, raw_limit=raw_limit)
         self.runs = Runs(self.connection)
 
@@ -38,10 +39,6 @@ class Store:
     def items(self, source: str, *, recipe: str, run: int) -> Items:
         """The items of one source, as one run sees them."""
         return Items(self.connection, source, recipe=recipe, run=run)
-
-    def decisions(self, *, priorities: Mapping[str, int], run: int) -> Decisions:
-        """What was decided, as one run sees and changes it."""
-        return Decisions(self.connection, priorities=priorities, run=run)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -9,6 +9,8 @@ import pytest
 from ledger_contract import LedgerContract
 
 from ingest.app import open_ledger
+from ingest.catalog.decisions import Decisions
+from ingest.catalog.packed import pack
 from ingest.catalog.store import Store
 from ingest.documents import Document, Kept, Signature
 
@@ -29,18 +31,19 @@ class SQLiteHarness:
 
     def want(self, name: str, text: str | None) -> str:
         document = Document("test", name, text or "")
-        documents = self.store.documents
-        old = documents.find(document.id)
+        rows = self.store.rows
+        old = rows.identified(document.id)
         with self.store.transaction():
             run = self.store.runs.begin(f"run-{name}-{text}", "", 0)
             if text is None:
                 assert old is not None
-                documents.delete(old.number)
-                documents.touch([document.id], "gone")
-                return document.id
-            number = documents.insert(document, NO_SIGNATURE, run=run, added="", old=old)
-            decisions = self.store.decisions(priorities={}, run=run)
-            decisions.decide(decisions.standing(number), Kept(), document.id)
+                rows.remove(old)
+                rows.touch(document.id, "gone")
+            else:
+                row = rows.add(pack(document), NO_SIGNATURE, run=run, added="", old=old)
+                decisions = Decisions(rows, priorities={}, run=run)
+                decisions.decide(decisions.standing(row.number), Kept(), document.id)
+            rows.write()
         return document.id
 
     def reopen(self) -> None:

@@ -13,12 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ingest.catalog.decisions import Decisions
-
-
-def decisions(store: Store) -> Decisions:
-    return store.decisions(priorities={}, run=1)
-
 
 def items(store: Store) -> Items:
     found = store.items("source", recipe="recipe", run=1)
@@ -27,11 +21,11 @@ def items(store: Store) -> Items:
 
 
 QUESTIONS: dict[str, tuple[str, Callable[[Store], object]]] = {
-    "representatives": ("story", lambda store: decisions(store).representatives("a" * 32)),
-    "led": ("story", lambda store: decisions(store).led("a" * 32)),
-    "members": ("story", lambda store: decisions(store).members(1)),
-    "copies": ("leader", lambda store: decisions(store).copies(1)),
-    "twins": ("text", lambda store: decisions(store).twins(1)),
+    "who leads a story": ("story", lambda store: store.rows.heads("a" * 32)),
+    "a whole story": ("story", lambda store: store.rows.story("a" * 32)),
+    "copies": ("leader", lambda store: store.rows.copies(1)),
+    "the same text": ("text", lambda store: store.rows.with_text(b"hash")),
+    "a batch": ("story", lambda store: store.rows.prefetch(["a" * 32, "b" * 32], [b"a", b"b"])),
     "absent from a container": ("container", lambda store: items(store).absent_from_container("b")),
     "in an unchanged container": ("container", lambda store: items(store).unchanged("box", "f")),
 }

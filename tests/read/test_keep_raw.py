@@ -6,11 +6,14 @@ import gzip
 import io
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,15 +33,15 @@ from ingest.read.exchange import Answer
 from ingest.read.raw import exchange
 from ingest.read.rawreplay import Raw
 from ingest.read.warc import parse_response
+from ingest.read.web import Web
 from ingest.settings import Settings, build
-from ingest.testing import FakeContext
+from ingest.testing import FakeContext, ReaderConformance
 from ingest.testing import run as read_all
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ingest.outcome import RunReport
 
+PAGE = (Path(__file__).parents[2] / "docs" / "raw.md").read_text()
 URL = "https://example.org/a"
 STORIES = {
     "/bridge": "The council opened the new bridge over the river on Monday after years of work.",
@@ -393,6 +396,46 @@ class TestForgetting:
         upkeep.restore(settings, copy)
         assert rawfile.load(paper.raw) == kept
         assert run(settings).counts["unchanged"] == 3
+
+
+class TestConformance(ReaderConformance):
+    """A site of three pages that was visited once; of more visits, each names an item again."""
+
+    @pytest.fixture(autouse=True)
+    def _served(self, news: Site) -> None:
+        self.site = news
+
+    def make(self, folder: Path) -> Raw:
+        return self.kept(folder)
+
+    def make_bad(self, folder: Path) -> Raw:
+        self.site.pages["/bakery"] = answer(404, b"")
+        return self.kept(folder)
+
+    def make_missing(self, folder: Path) -> Raw:
+        return Raw(path=str(folder / "nothing"))
+
+    def kept(self, folder: Path) -> Raw:
+        if not (folder / "kept").exists():
+            context = FakeContext(base=folder, raw=folder / "kept")
+            reader = Web(url=tuple(urls(self.site)), allow_private=True, delay=0, keep_raw=True)
+            read_all(reader, context)
+        return Raw(path="kept")
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page(paper: Paper, news: Site) -> None:
+    run(paper.source("web", urls(news)))
+    commands = re.findall(r"^```sh\ningest (.*)\n```", PAGE, re.MULTILINE)
+    assert len(commands) == 2
+    for number, command in enumerate(commands):
+        done = paper.cli(*shlex.split(command), env={"INGEST_WORKERS": "0"})
+        assert done.returncode == 0, done.stderr
+        made = Project(paper.folder / f"made{number}")
+        made.folder.mkdir()
+        (paper.folder / command.split()[2]).rename(made.store)
+        told = {(one["url"], one["text"]) for one in made.records()}
+        assert told == {(one["url"], one["text"]) for one in paper.records()}
 
 
 class TestCutOff:

@@ -1,0 +1,104 @@
+"""One writer: who holds the lock, who waits for it, and that a dead holder lets go."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ingest.catalog.lock import contended, writer_lock
+from ingest.errors import StoreError, StoreLocked
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOLD = """
+import sys
+from pathlib import Path
+from ingest.catalog.lock import writer_lock
+with writer_lock(Path(sys.argv[1]), label="run-9"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_second_is_told_who_holds_it(tmp_path: Path) -> None:
+    with writer_lock(tmp_path, label="run-7"):
+        with pytest.raises(StoreLocked) as caught, writer_lock(tmp_path):
+            pass
+        assert f"process {os.getpid()} (run run-7)" in str(caught.value)
+        assert "--wait" in caught.value.hint
+    with writer_lock(tmp_path):
+        pass
+
+
+def test_waiting_ends_with_the_time_given(tmp_path: Path) -> None:
+    with writer_lock(tmp_path):
+        began = time.monotonic()
+        with pytest.raises(StoreLocked, match=r"after 0\.2 s"), writer_lock(tmp_path, wait=0.2):
+            pass
+        assert 0.2 <= time.monotonic() - began < 5
+
+
+def test_the_second_waits_and_can_be_seen_to(tmp_path: Path) -> None:
+    done = threading.Event()
+
+    def second() -> None:
+        with writer_lock(tmp_path, wait=30):
+            done.set()
+
+    with writer_lock(tmp_path):
+        assert not contended(tmp_path)
+        thread = threading.Thread(target=second)
+        thread.start()
+        while not contended(tmp_path):
+            time.sleep(0.001)
+        assert not done.is_set()
+    thread.join(30)
+    assert done.is_set()
+    assert not contended(tmp_path)
+
+
+def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        with (
+            pytest.raises(StoreLocked, match=rf"process {holder.pid} \(run run-9\)"),
+            writer_lock(tmp_path),
+        ):
+            pass
+        holder.send_signal(signal.SIGKILL)
+        holder.wait(30)
+    with writer_lock(tmp_path):
+        pass
+
+
+def test_a_failed_run_lets_go(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), writer_lock(tmp_path):
+        raise KeyError
+    with writer_lock(tmp_path):
+        pass
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="file"), writer_lock(tmp_path / "file"):
+        pass
+
+
+def test_no_store_is_not_contended(tmp_path: Path) -> None:
+    assert not contended(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()

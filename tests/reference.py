@@ -26,7 +26,7 @@ COMMANDS_HEAD = """# Commands
 
 Generated from the program's own help (`make docs`). Exit codes: 0 done (quarantined
 documents included, counted), 1 a source failed, 2 usage or settings, 3 the store is locked
-or broken, 130 and 143 stopped by Ctrl-C or SIGTERM.
+or broken, 130 and 143 stopped by Ctrl-C or SIGTERM, 141 whoever read the output has gone.
 """
 SETTINGS_HEAD = """# Settings
 

@@ -45,6 +45,15 @@ def test_commands_in_the_text_exist(page: Path) -> None:
         assert word in first, f"{page.name} speaks of `ingest {word}`"
 
 
+def test_every_module_has_its_place_in_the_architecture() -> None:
+    table = (ROOT / "docs" / "architecture.md").read_text().split("## Folders")[1].split("## ")[0]
+    named = set(re.findall(r"`(?:ingest/)?([a-z_]+)(?:/|\.py)`", table))
+    package = ROOT / "ingest"
+    modules = {path.stem for path in package.glob("[a-z]*.py")}
+    folders = {path.parent.name for path in package.glob("*/__init__.py")}
+    assert named == modules | folders
+
+
 def test_public_names() -> None:
     assert ingest.__all__ == [
         "IngestError", "RawDocument", "Reader", "Record", "Settings", "Step", "open_corpus", "run",

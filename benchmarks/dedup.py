@@ -23,7 +23,7 @@ from generate import articles, corpus
 
 from ingest.dedup.bands import Bands, choose, keys
 from ingest.dedup.shingles import shingles
-from ingest.dedup.signatures import Signer
+from ingest.dedup.signatures import best
 from ingest.dedup.verify import jaccard
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     Pairs = set[tuple[int, int]]
 
 WORD = re.compile(r"\w+")
-ROUNDS = 9
+ROUNDS = 25
+ROWS = 128
 THRESHOLD = 0.8
 
 
@@ -79,13 +80,13 @@ def microseconds(sign: Callable[[str], object], texts: list[str], rounds: int = 
 def signing(count: int) -> dict[str, float]:
     texts = list(articles(count))
     foreign = list(articles(count, language="ru"))
-    signer = Signer()
+    kernel = best("")
     result = {
-        "datasketch_us": microseconds(datasketch_loop(), texts, 3),
-        "rensa_us": microseconds(rensa_loop(), texts, 3),
-        "near_us": microseconds(signer.near, texts),
-        "both_us": microseconds(lambda text: signer.sign(text, "A Title", "en"), texts),
-        "near_russian_us": microseconds(signer.near, foreign),
+        "datasketch_us": microseconds(datasketch_loop(), texts, 9),
+        "rensa_us": microseconds(rensa_loop(), texts, 9),
+        "near_us": microseconds(lambda text: kernel.near(text, ROWS, 1), texts),
+        "both_us": microseconds(lambda text: kernel.sign((text, "A Title", "en"), ROWS, 1), texts),
+        "near_russian_us": microseconds(lambda text: kernel.near(text, ROWS, 1), foreign),
     }
     result["near_over_datasketch"] = result["datasketch_us"] / result["near_us"]
     result["near_over_rensa"] = result["rensa_us"] / result["near_us"]
@@ -117,8 +118,8 @@ def exact_join(sets: list[np.ndarray], threshold: float) -> Pairs:
 
 def by_bands(texts: list[str], sets: list[np.ndarray], bands: Bands) -> tuple[Pairs, int]:
     """Pairs that share a band and are verified; and how many shared one."""
-    signer = Signer()
-    rows = keys(np.array([signer.near(text) for text in texts]), bands)
+    kernel = best("")
+    rows = keys(np.array([kernel.near(text, ROWS, 1) for text in texts]), bands)
     buckets: dict[int, list[int]] = {}
     candidates: Pairs = set()
     for number, row in enumerate(rows.tolist()):
@@ -154,7 +155,7 @@ def mccormick(folder: Path) -> list[tuple[str, list[str]]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--texts", type=int, default=200)
+    parser.add_argument("--texts", type=int, default=60)
     parser.add_argument("--join", type=int, default=4000)
     parser.add_argument("--mccormick", type=Path)
     asked = parser.parse_args()

@@ -112,6 +112,12 @@ def alone(settings: Settings) -> Iterator[None]:
         try:
             stack.enter_context(writer_lock(settings.store / "daemon", label="daemon"))
         except StoreLocked as error:
-            message = f"{settings.store}: another daemon serves this store"
+            message = f"{settings.store}: another daemon{_holder(settings)} serves this store"
             raise StoreLocked(message, hint="Stop it first, or name another store.") from error
         yield
+
+
+def _holder(settings: Settings) -> str:
+    """Which process holds the lock, for people: it may have changed hands since."""
+    number = (settings.store / "daemon" / "lock").read_text("utf-8").partition(" ")[0]
+    return f" (process {number})" if number.isdigit() else ""

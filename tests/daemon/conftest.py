@@ -11,13 +11,20 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ingest import app
+from ingest.dedup.signatures import Reference
+from ingest.settings import load
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from ingest.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent / "importable"))
 
@@ -104,9 +111,11 @@ class DaemonProcess:
 class Project:
     """A folder with settings, sources and a store."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cache: Path) -> None:
         self.folder = folder
         self.store = folder / "store"
+        self.store.mkdir()
+        (self.store / "cache").symlink_to(cache, target_is_directory=True)
         given = filter(None, [os.environ.get("PYTHONPATH", "")])
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("INGEST_")},
@@ -167,6 +176,16 @@ class Project:
             timeout=PATIENCE,
         )
 
+    def settings(self) -> Settings:
+        return load(self.config)
+
+    def run(self, *sources: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> str:
+        """One pass in this process, without numba as in the others; how it ended."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("ingest.dedup.signatures.engine", Reference)
+            options = app.RunOptions(clock=clock)
+            return app.run(self.settings(), only=sources, options=options).status
+
     def corpus(self) -> list[dict[str, Any]]:
         """The published documents."""
         shards = sorted((self.store / "corpus" / "current").glob("documents-*.jsonl"))
@@ -182,9 +201,15 @@ class Project:
             daemon.kill()
 
 
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What stores keep of word lists, made once for all of them."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    made = Project(tmp_path)
+def project(tmp_path: Path, cache: Path) -> Iterator[Project]:
+    made = Project(tmp_path, cache)
     yield made
     made.close()
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from daemon.conftest import article
 
+from ingest import checks
+
 if TYPE_CHECKING:
     from daemon.conftest import Project
 
@@ -54,10 +56,9 @@ def check_whole(project: Project, texts: dict[tuple[str, str], str]) -> None:
     for key, text in texts.items():
         assert corpus[key]["text"].split() == text.split(), key
     live: dict[str, int] = {}
-    sequence = 0
+    files = sorted((project.store / "corpus" / "changes").glob("*.jsonl"))
+    assert [int(file.stem) for file in files] == list(range(1, len(files) + 1))
     for change in project.changes():
-        assert change["seq"] in (sequence, sequence + 1)
-        sequence = change["seq"]
         if change["op"] == "remove":
             del live[change["id"]]
         else:
@@ -65,7 +66,7 @@ def check_whole(project: Project, texts: dict[tuple[str, str], str]) -> None:
             assert change["revision"] > live.get(change["id"], -1), change
             live[change["id"]] = change["revision"]
     assert set(live) == {line["id"] for line in corpus.values()}
-    assert project.ingest("corpus", "verify").returncode == 0
+    assert all(found.ok for found in checks.verify_corpus(project.settings()))
 
 
 def disturb(project: Project, rounds: int, seed: int) -> None:
@@ -82,13 +83,12 @@ def disturb(project: Project, rounds: int, seed: int) -> None:
             daemon.kill()
         else:
             assert daemon.stop() == 0
-    last = project.ingest("run")
-    assert last.returncode == 0, last.stderr
+    assert project.run() == "done"
     check_whole(project, folders.texts)
 
 
 def test_killed_and_stopped_a_few_times(project: Project) -> None:
-    disturb(project, rounds=4, seed=1)
+    disturb(project, rounds=3, seed=1)
 
 
 @pytest.mark.slow
@@ -100,11 +100,15 @@ def test_killed_and_stopped_a_hundred_times(project: Project) -> None:
 def test_a_stop_finishes_what_is_in_hand_and_publishes_it(project: Project) -> None:
     project.write("one", *range(400))
     project.configure({"name": "one", "schedule": "every 1h"})
-    daemon = project.daemon()
-    daemon.wait_for("source started")
-    time.sleep(0.3)
-    assert daemon.stop() == 0
-    ended = daemon.events("source ended")[0]
-    assert ended["status"] in ("cancelled", "done")
-    assert len(project.corpus()) == ended["new"] > 0
-    assert daemon.events("stopping")[0]["signal"] == signal.SIGTERM
+    for delay in (0.3, 1.0, 3.0, 9.0):  # a busy machine may not have begun with any
+        daemon = project.daemon()
+        daemon.wait_for("source started")
+        time.sleep(delay)
+        assert daemon.stop() == 0
+        assert daemon.events("stopping")[0]["signal"] == signal.SIGTERM
+        ended = daemon.events("source ended")[0]
+        assert ended["status"] in ("cancelled", "done")
+        assert len(project.corpus()) == ended.get("new", 0)
+        if project.corpus():
+            break
+    assert project.corpus()

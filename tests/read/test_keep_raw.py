@@ -96,8 +96,17 @@ def _no_net(*_: Any, **__: Any) -> None:
     raise AssertionError("the net was asked")
 
 
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One table of rarities for the stores of all tests; making it takes half a second."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def paper(tmp_path: Path) -> Paper:
+def paper(tmp_path: Path, cache: Path) -> Paper:
+    for name in ("store", "other/store"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "cache").symlink_to(cache)
     return Paper(tmp_path)
 
 
@@ -138,7 +147,9 @@ class TestWhatIsKept:
         news.pages["/plain"] = answer(
             200, gzip.compress(page("A cat sat.")), content_encoding="gzip", set_cookie="s=secret"
         )
-        run(paper.source("web", [news.url("/bridge"), news.url("/plain"), news.url("/old")]))
+        login = news.url("/bridge").replace("//", "//me:secret@")
+        run(paper.source("web", [login, news.url("/plain"), news.url("/old")]))
+        assert "authorization" in dict(news.requests)["/bridge"]
         (path,) = rawfile.archives(paper.raw)
         with path.open("rb") as file:
             records = [

@@ -36,17 +36,8 @@ if TYPE_CHECKING:
 COMMAND_LINE = "cli"
 """Name of the source that inputs on the command line belong to, unless --name says another."""
 
-HEAVY = (
-    "ingest.cli",
-    "ingest.dedup.signatures",
-    "ingest.extract.html",
-    "ingest.extract.plain",
-    "ingest.normalise",
-    "numba",
-    "trafilatura",
-    "py3langid",
-)
-"""What workers need; imported once, by the server that they are forked from."""
+HEAVY = ("ingest.cli", "ingest.preload")
+"""What workers need; imported once, by the server that they are forked from (`preload`)."""
 
 
 @dataclass(frozen=True, slots=True)

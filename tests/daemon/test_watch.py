@@ -147,6 +147,16 @@ def test_a_folder_that_goes_and_comes_back_is_watched_again(told: Told, tmp_path
     assert told.wait() == "a"
 
 
+def test_of_a_folder_that_is_not_there_the_run_is_to_tell(told: Told, tmp_path: Path) -> None:
+    told.watcher.follow(settings_of(tmp_path, "nowhere"))
+    assert [told.wait(), told.wait()] == ["a", "a"]
+    (tmp_path / "nowhere").mkdir()
+    while not told.quiet():
+        pass
+    (tmp_path / "nowhere" / "x.txt").write_text("x")
+    assert told.wait() == "a"
+
+
 def test_what_is_no_longer_followed_is_silent(told: Told, tmp_path: Path) -> None:
     for name in ("in", "other"):
         (tmp_path / name).mkdir()

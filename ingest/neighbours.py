@@ -35,6 +35,9 @@ of each other: pages of one template.  A copy shares most of its bands with its 
 one that comes soon after it is found in any; the same text is found without the index.
 """
 
+CROWDED = "crowded"
+"""Name under which the catalog counts look-ups, ever, that met a full list of the near index."""
+
 _REBUILT_AT_ONCE = 4096
 _SINGLE_ROWS = Bands(ROWS, 1, 0.0)
 
@@ -59,7 +62,7 @@ class Neighbours:
         self._bands = bands
         self._story_rows = story_rows
         self._looked: _Looked | None = None
-        self._told = False
+        self._crowded = self._counted = 0
         self.folder = store.folder
         self._cache = str(store.folder / "cache")
 
@@ -80,9 +83,10 @@ class Neighbours:
             found = looked.near.candidates(row)
         else:
             found = self._near.candidates(self._near_keys([signature.near])[0])
-        if found.capped and not self._told:
-            self._told = True
-            log.warning("many documents share bands; the newest are compared", newest=NEWEST)
+        if found.capped:
+            if not self._crowded:
+                log.warning("many documents share bands; the newest are compared", newest=NEWEST)
+            self._crowded += 1
         return _list(found.numbers[np.argsort(-found.shared, kind="stable")])
 
     def story(self, signature: Signature) -> list[int]:
@@ -124,6 +128,10 @@ class Neighbours:
             if index.flush():
                 index.merge()
                 self._store.list_index_files(kind, index.runs())
+        if self._crowded > self._counted:
+            known = int(self._store.meta(CROWDED, "0"))
+            self._store.set_meta(CROWDED, str(known + self._crowded - self._counted))
+            self._counted = self._crowded
 
     def purge(self) -> None:
         """Write both indexes anew, without whoever has ceased to be in them."""

@@ -19,6 +19,7 @@ from ingest.dedup.shingles import shingles
 from ingest.dedup.story import shared_terms, similarity, unpack
 from ingest.dedup.verify import overlap
 from ingest.errors import SettingsError, UsageError
+from ingest.neighbours import CROWDED
 from ingest.normalise import available_steps
 from ingest.publish.lines import link_body
 from ingest.read import registry
@@ -243,6 +244,7 @@ def status(store: Store, settings: Settings) -> dict[str, Any]:
         "store": str(store.folder),
         "corpus": {"seq": int(store.meta("settled", "0")), "documents": views.corpus_size()},
         "decided": views.counts(),
+        "crowded": int(store.meta(CROWDED, "0")),
         "quarantined": store.quarantine.counts(),
         "sources": views.sources(),
         "last_run": run_line(latest[0]) if latest else None,

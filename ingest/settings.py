@@ -65,7 +65,9 @@ class Dedup(_Table):
     near_recall: float = Field(default=0.995, ge=0.5, lt=1.0)
     """Least probability that a pair at the threshold is found; chooses bands and rows."""
     near_containment: float = Field(default=0.0, ge=0.0, le=1.0)
-    """Also near where this share of the smaller text's 5-grams is in the other; 0: off."""
+    """Also near where this share of the smaller text's 5-grams is in the other; 0: off.
+    Found as surely as at the threshold where the smaller text has at least half of the
+    other's 5-grams; shorter excerpts by chance only."""
     story_threshold: float | None = Field(default=None, gt=0.0, le=1.0)
     """Similarity from which two texts tell the same story; the shipped value where unset."""
     story_days: int | None = Field(default=None, gt=0.0)

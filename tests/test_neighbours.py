@@ -18,7 +18,7 @@ from ingest.dedup.signatures import Reference
 from ingest.documents import Document, Signature
 from ingest.judge import Judge
 from ingest.memory import VERIFIED
-from ingest.neighbours import Neighbours
+from ingest.neighbours import CROWDED, Neighbours
 from ingest.recipe import Prepared
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Court:
     ) -> None:
         self.verified = 0
         self.signer = Reference()
+        self.store = store
         self.neighbours = Neighbours(store, bands, 6)
         self.judge = Judge(store, rules, self.neighbours, run=1, added="", priorities={})
         compare = decide.overlap
@@ -100,6 +101,7 @@ def test_pages_that_share_a_template_and_are_no_copies_cost_what_the_first_did(c
     assert first > VERIFIED * 300  # the lists do fill up
     assert third <= second * 1.05
     assert third <= VERIFIED * 400
+    assert 1000 < int(court.store.meta(CROWDED)) <= 1200
 
 
 def test_copies_among_them_are_still_caught(court: Court):
@@ -116,9 +118,11 @@ def test_pages_that_are_copies_are_compared_with_the_one_that_stays(court: Court
     assert kinds[0] == ""
     assert set(kinds[1:]) == {"near"}
     assert verified == 2 * 2999  # once to decide, once for the evidence
+    assert court.store.meta(CROWDED, "0") == "0"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_fifty_thousand_pages_of_one_template(court: Court):
     kinds, verified = spent(court, [page(n, 1) for n in range(50_000)], "copy")
     assert kinds.count("near") == 49_999

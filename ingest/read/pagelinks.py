@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
@@ -23,6 +24,7 @@ _MOST_BYTES = 8 << 20
 """Links behind the first 8 MiB of a page are not looked for."""
 _MOST_LINKS = 20_000
 """More links of one page are not looked at; a canonical address takes 45 µs."""
+_KEPT = 1 << 14
 _HEAD = 4096
 _TAG = re.compile(
     rb"<!--.*?(?:-->|\Z)"
@@ -54,29 +56,53 @@ class PageLinks:
     links: tuple[str, ...] = ()
 
 
+class Resolver:
+    """Addresses as they stand in pages, to canonical ones.
+
+    A site's navigation is the same on every page: what was made of an address is kept, of
+    the last 16,384 of them.
+    """
+
+    def __init__(self, canonical_url: Callable[[str], str]) -> None:
+        self.canonical = lru_cache(maxsize=_KEPT)(canonical_url)
+        self._link = lru_cache(maxsize=_KEPT)(self._made)
+
+    def link(self, base: str, root: str, href: str) -> str:
+        """The page that ``href`` leads to; ``""`` for what is none.  ``root``: of the base."""
+        is_absolute = href.startswith(("/", "http://", "https://"))
+        return self._link(root if is_absolute else base, href)
+
+    def _made(self, base: str, href: str) -> str:
+        link = self.canonical(joined(base, href))
+        if not link.startswith(("http://", "https://")) or _NO_PAGE.search(urlsplit(link).path):
+            return ""
+        return link
+
+
 class _Link(NamedTuple):
     tag: bytes
     href: str
     rel: list[bytes]
 
 
-def page_links(
-    content: bytes, media_type: str, url: str, canonical_url: Callable[[str], str]
-) -> PageLinks:
+def page_links(content: bytes, media_type: str, url: str, resolver: Resolver) -> PageLinks:
     """The links of the page at ``url``; none where it is no HTML."""
     if "html" not in media_type.lower():
         return PageLinks()
-    base, named, found = "", "", []
+    base, named = "", ""
+    found: list[str] = []
     for tag, href, rel in _links(content[:_MOST_BYTES], media_type):
         if tag == b"base":
-            base = base or _joined(url, href)
+            base = base or joined(url, href)
         elif tag == b"link":
             named = named or (href if b"canonical" in rel else "")
         elif b"nofollow" not in rel and len(found) < _MOST_LINKS:
             found.append(href)
-    links = dict.fromkeys(_usable(base or url, found, canonical_url))
-    own = canonical_url(_joined(base or url, named)) if named else ""
-    return PageLinks(_believed(own, canonical_url(url)), tuple(links))
+    base = base or url
+    root = joined(base, "/")
+    links = dict.fromkeys(resolver.link(base, root, href) for href in found)
+    own = resolver.canonical(joined(base, named)) if named else ""
+    return PageLinks(_believed(own, url), tuple(link for link in links if link))
 
 
 def _links(content: bytes, media_type: str) -> Iterator[_Link]:
@@ -106,13 +132,6 @@ def _text(value: bytes, codec: str) -> str:
     return _REFERENCE.sub(lambda match: html.unescape(match[0]), text)
 
 
-def _usable(base: str, found: list[str], canonical_url: Callable[[str], str]) -> Iterator[str]:
-    for href in dict.fromkeys(found):
-        link = canonical_url(_joined(base, href))
-        if link.startswith(("http://", "https://")) and not _NO_PAGE.search(urlsplit(link).path):
-            yield link
-
-
 def _believed(named: str, url: str) -> str:
     """The page's name for itself; a whole site that calls itself its front page is not believed."""
     if not named.startswith(("http://", "https://")):
@@ -121,7 +140,8 @@ def _believed(named: str, url: str) -> str:
     return "" if is_front and urlsplit(url).path != "/" else named
 
 
-def _joined(base: str, href: str) -> str:
+def joined(base: str, href: str) -> str:
+    """An address as it is meant on the page ``base``; ``""`` for what is none."""
     try:
         return urljoin(base, href)
     except ValueError:  # a bracket that opens no IPv6 address

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+_KEPT = 1 << 14  # addresses; the links of a site's navigation are asked for on every page
+
+
 @dataclass(slots=True)
 class Scope:
     """A site's hosts, and which of its addresses are wanted; addresses are canonical.
@@ -26,10 +29,12 @@ class Scope:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     _hosts: set[str] = field(default_factory=set)
+    _known: dict[str, bool] = field(default_factory=dict)
 
     def add(self, hosts: Iterable[str]) -> None:
         """Count hosts (``example.org``, with ``:port`` where it is no default) to the site."""
         self._hosts.update(_plain(host) for host in hosts)
+        self._known.clear()
 
     def add_host_of(self, url: str) -> None:
         """Count the host of an address to the site."""
@@ -41,6 +46,14 @@ class Scope:
 
     def wants(self, url: str) -> bool:
         """Whether an address is on the site and wanted by the patterns."""
+        known = self._known.get(url)
+        if known is None:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            known = self._known[url] = self._is_wanted(url)
+        return known
+
+    def _is_wanted(self, url: str) -> bool:
         if not self.is_site(url) or _matches(self.exclude, url):
             return False
         return not self.include or _matches(self.include, url)

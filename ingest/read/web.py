@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import orjson
@@ -29,12 +28,12 @@ from ingest.read import page
 from ingest.read.http import Fetched, FetchFailed
 from ingest.read.http_settings import FetchSettings
 from ingest.read.packing import packed, unpacked
-from ingest.read.pagelinks import page_links
+from ingest.read.pagelinks import Resolver, page_links
 from ingest.read.rounds import Round
 from ingest.read.scope import Scope, check_hosts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from ingest.documents import JSON
     from ingest.read.base import Context
@@ -144,12 +143,11 @@ class _Crawl:
     done: set[str] = field(default_factory=set)
     scope: Scope = field(init=False)
     starts: dict[str, str] = field(init=False)
-    _canonical: Callable[[str], str] = field(init=False)
+    _resolver: Resolver = field(init=False)
 
     def __post_init__(self) -> None:
-        # A site's navigation is the same on every page.
-        self._canonical = lru_cache(maxsize=1 << 14)(self.context.canonical_url)
-        self.starts = {self._canonical(url) or url: url for url in self.settings.urls()}
+        self._resolver = Resolver(self.context.canonical_url)
+        self.starts = {self._resolver.canonical(url) or url: url for url in self.settings.urls()}
         self.scope = Scope(self.settings.include, self.settings.exclude)
         self.scope.add(self.settings.hosts)
         for url in self.starts:
@@ -197,7 +195,7 @@ class _Crawl:
         )
         if isinstance(result, FetchFailed):
             return (yield from self._failed(result, address, record))
-        at = self._canonical(result.url)
+        at = self._resolver.canonical(result.url)
         is_outside = not self._arrive(address, at)
         if result.moved_to:
             self.done.add(at)
@@ -247,10 +245,10 @@ class _Crawl:
         self, result: Fetched, address: str, record: _Record | None, *, is_outside: bool
     ) -> _Record:
         """A page's new record."""
-        at = self._canonical(result.url)
+        at = self._resolver.canonical(result.url)
         if is_outside:
             return _Record(self.round.number, self.settings.selection(), "", at)
-        found = page_links(result.content, result.media_type, result.url, self._canonical)
+        found = page_links(result.content, result.media_type, result.url, self._resolver)
         own = found.canonical if self.scope.is_site(found.canonical) else ""
         unfollowed = self.settings.obey_opt_outs and _UNFOLLOWED.intersection(result.opt_outs)
         links = () if unfollowed else tuple(filter(self.scope.wants, found.links))

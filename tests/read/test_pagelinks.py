@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.normalise.urls import canonical_url
-from ingest.read.pagelinks import PageLinks, page_links
+from ingest.read.pagelinks import PageLinks, Resolver, page_links
 
 URL = "http://x.org/dir/page"
 
 
 def found(page: str | bytes, media_type: str = "text/html") -> PageLinks:
     content = page.encode() if isinstance(page, str) else page
-    return page_links(content, media_type, URL, canonical_url)
+    return page_links(content, media_type, URL, Resolver(canonical_url))
 
 
 def links(page: str | bytes, media_type: str = "text/html") -> list[str]:

@@ -85,6 +85,38 @@ def test_no_page_is_lost_and_the_way_is_named(page: str, way: str) -> None:
     assert whole(result.text)
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0//EN" "http://www.w3.org/x.dtd" /><html>',
+        '<!DOCTYPE html>\n<html lang="en" />',
+        "<html>\x00\x01",
+        "<html>\ufffe\uffff",
+        '<?xml version="1.0" encoding="iso-8859-1"?><html>',
+        "\n\n<html>",
+    ],
+    ids=["doctype", "empty root", "controls", "noncharacters", "declared", "blank"],
+)
+def test_what_makes_a_parser_lose_a_page_is_taken_out_first(start: str) -> None:
+    page = found(f"{start}<head><title>Doors open</title></head><body>{BODY}Ende ä</body></html>")
+    assert re.fullmatch(r"trafilatura/[\d.]+", page.extractor)
+    assert whole(page.text)
+    assert "Ende ä" in page.text
+    assert page.title == "Doors open"
+
+
+def test_the_metadata_of_a_body_that_is_all_there_is_comes_from_its_head() -> None:
+    page = found(f"<meta name=author content='Ada Writer'><title>Doors open</title><p>{BODY}")
+    assert page.title == "Doors open"
+    assert page.author == "Ada Writer"
+
+
+def test_pages_share_nothing() -> None:
+    cut = f"<html><body>{'<div>' * 300}{BODY}"
+    assert found(cut).extractor.endswith("+huge-tree")
+    assert not found(PAGE).extractor.endswith("+huge-tree")
+
+
 def test_an_address_that_is_none_costs_nothing() -> None:
     assert found(PAGE, "http://[").extractor == found(PAGE).extractor
 

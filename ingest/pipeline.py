@@ -116,6 +116,7 @@ def ingest(job: Job, events: Iterable[Event]) -> Tally:
             with job.judge.batch([result for _, result in batch if isinstance(result, Prepared)]):
                 for event, result in batch:
                     _apply(job, event, result, tally)
+                job.items.write()
             _spend(tally, "decide", time.monotonic() - began)
         job.advanced()
     _spend(tally, "prepare", -tally.seconds.get("read", 0.0))

@@ -68,9 +68,12 @@ class Items:
         self._ahead = _Ahead(connection, source, self._recipe)
         self._open: dict[str, _Known] = {}
         self._present = array("Q")
+        self._remembered: dict[str, Item] = {}
 
     def fingerprint(self, source_id: str) -> str:
         """What was remembered of an item; ``""`` where it must be read again."""
+        if source_id in self._remembered:
+            return self._remembered[source_id].fingerprint
         known = self._ahead.look_up(source_id)
         if known is None:
             return ""
@@ -80,20 +83,28 @@ class Items:
         return known.fingerprint
 
     def remember(self, item: Item) -> None:
-        """Keep what was seen of an item in this run."""
+        """Keep what was seen of an item in this run; `write` brings it to the catalog."""
         self._let_go(item.source_id)
-        self._connection.execute(
+        self._remembered[item.source_id] = item
+
+    def write(self) -> None:
+        """Bring what is remembered to the catalog, in the transaction that is open."""
+        remembered, self._remembered = self._remembered, {}
+        self._connection.executemany(
             "INSERT OR REPLACE INTO items"
             " (source, source_id, container, fingerprint, recipe, seen, outcome)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
-                self._source,
-                item.source_id,
-                item.container,
-                item.fingerprint,
-                self._recipe,
-                self._run,
-                item.outcome,
+                (
+                    self._source,
+                    item.source_id,
+                    item.container,
+                    item.fingerprint,
+                    self._recipe,
+                    self._run,
+                    item.outcome,
+                )
+                for item in remembered.values()
             ),
         )
 
@@ -107,6 +118,7 @@ class Items:
             self._present.append(xxhash.xxh3_64_intdigest(source_id.encode()))
             return 1
         self._let_go(source_id)
+        self.write()
         row = self._connection.execute(
             "UPDATE items SET seen = ?, fingerprint = iif(? = '', fingerprint, ?)"
             " WHERE source = ? AND source_id = ? RETURNING outcome",
@@ -128,12 +140,14 @@ class Items:
     def forget(self, source_id: str) -> None:
         """Drop an item, so that nothing is known of it."""
         self._let_go(source_id)
+        self.write()
         self._connection.execute(
             "DELETE FROM items WHERE source = ? AND source_id = ?", (self._source, source_id)
         )
 
     def seen(self, source_id: str) -> bool:
         """Whether this run has named the item already."""
+        self.write()
         row = self._connection.execute(
             "SELECT 1 FROM items WHERE source = ? AND source_id = ? AND seen = ?",
             (self._source, source_id, self._run),
@@ -142,6 +156,7 @@ class Items:
 
     def absent_from_container(self, container: str) -> list[Absent]:
         """Items that were in ``container`` and that this run, having read it, did not see."""
+        self.write()
         rows = self._connection.execute(
             "SELECT source_id, outcome FROM items INDEXED BY items_by_container"
             " WHERE source = ? AND container = ?"
@@ -152,6 +167,7 @@ class Items:
 
     def documents(self) -> int:
         """How many documents, copies included, the source gave and still counts as its own."""
+        self.write()
         (count,) = self._connection.execute(
             "SELECT count(*) FROM items WHERE source = ? AND outcome = 'document'", (self._source,)
         ).fetchone()
@@ -162,6 +178,7 @@ class Items:
 
         An item in a container that was seen is present: containers speak for their items.
         """
+        self.write()
         rows = self._connection.execute(
             "SELECT source_id, outcome FROM items AS item WHERE source = ? AND seen < ?"
             " AND NOT EXISTS (SELECT 1 FROM items AS box WHERE item.container <> ''"

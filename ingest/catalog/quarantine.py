@@ -39,9 +39,11 @@ class Quarantine:
     def __init__(self, connection: sqlite3.Connection, *, raw_limit: int = 1 << 20) -> None:
         self._connection = connection
         self._raw_limit = raw_limit
+        self._names: dict[str, set[str]] = {}
 
     def put(self, entry: Quarantined, item: RawDocument, run: int) -> None:
         """Add or replace an item's entry."""
+        self._of(entry.source).add(entry.source_id)
         whole = len(item.content) <= self._raw_limit
         raw = zstandard.compress(item.content) if whole and item.content else b""
         self._connection.execute(
@@ -63,11 +65,26 @@ class Quarantine:
         )
 
     def release(self, source: str, source_id: str) -> bool:
-        """Remove an item's entry; whether there was one."""
+        """Remove an item's entry; whether there was one.
+
+        Asked of every document that is well, so that no statement is spent on most of them.
+        """
+        if source_id not in self._of(source):
+            return False
         done = self._connection.execute(
             "DELETE FROM quarantine WHERE source = ? AND source_id = ?", (source, source_id)
         )
         return done.rowcount > 0
+
+    def _of(self, source: str) -> set[str]:
+        """Items of a source that have an entry, and some that had: it is read but once."""
+        names = self._names.get(source)
+        if names is None:
+            rows = self._connection.execute(
+                "SELECT source_id FROM quarantine WHERE source = ?", (source,)
+            )
+            names = self._names[source] = {row[0] for row in rows}
+        return names
 
     def entries(self, *, source: str = "", reason: str = "") -> Iterator[Quarantined]:
         """Entries, of one source or reason where given, in order of source and item."""

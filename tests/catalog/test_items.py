@@ -42,8 +42,13 @@ def writes(connection: sqlite3.Connection) -> int:
     return connection.total_changes
 
 
+def keep(items: Items, item: Item) -> None:
+    items.remember(item)
+    items.write()
+
+
 def test_a_fingerprint_is_of_a_source_and_a_recipe(connection: sqlite3.Connection) -> None:
-    made(connection).remember(document("a"))
+    keep(made(connection), document("a"))
     assert made(connection).fingerprint("a") == "f"
     assert made(connection).fingerprint("b") == ""
     assert made(connection, recipe="other").fingerprint("a") == ""
@@ -80,7 +85,7 @@ def test_reading_ahead_shows_nowhere(
     connection = open_database(tmp_path_factory.mktemp("items") / "catalog.db", write=True)
     connection.execute("PRAGMA synchronous = OFF")
     for name in before:
-        made(connection).remember(document(name, "0"))
+        keep(made(connection), document(name, "0"))
     items, model = made(connection, run=2), dict.fromkeys(before, "0")
     seen: set[str] = set()
     for number, (step, name) in enumerate(steps, 1):
@@ -106,7 +111,7 @@ def test_files_that_did_not_change_are_not_written(connection: sqlite3.Connectio
     with_first = made(connection)
     connection.execute("BEGIN")
     for name in files:
-        with_first.remember(document(name))
+        keep(with_first, document(name))
     connection.execute("COMMIT")
     items, before = made(connection, run=2), writes(connection)
     asked = list[str]()
@@ -124,7 +129,7 @@ def test_asking_in_no_order_does_not_read_ahead(connection: sqlite3.Connection) 
     first = made(connection)
     connection.execute("BEGIN")
     for number in range(2000):
-        first.remember(document(f"{number:05}"))
+        keep(first, document(f"{number:05}"))
     connection.execute("COMMIT")
     items, read = made(connection, run=2), list[str]()
     connection.set_trace_callback(read.append)
@@ -137,8 +142,8 @@ def test_asking_in_no_order_does_not_read_ahead(connection: sqlite3.Connection) 
 def test_what_was_not_seen_is_absent(connection: sqlite3.Connection) -> None:
     first = made(connection)
     for name in ("same", "touched", "changed", "gone"):
-        first.remember(document(name))
-    first.remember(Item("bad", "", "f", "quarantined"))
+        keep(first, document(name))
+    keep(first, Item("bad", "", "f", "quarantined"))
     items = made(connection, run=2)
     for name in ("same", "touched", "changed"):
         assert items.fingerprint(name) == "f"
@@ -155,8 +160,8 @@ def test_a_container_speaks_for_what_lies_in_it(connection: sqlite3.Connection) 
     first = made(connection)
     for box in ("box", "lost"):
         for number in range(3):
-            first.remember(document(f"{box}#{number}", container=box))
-        first.remember(Item(box, "", "f", "container"))
+            keep(first, document(f"{box}#{number}", container=box))
+        keep(first, Item(box, "", "f", "container"))
     items = made(connection, run=2)
     assert items.fingerprint("box") == "f"
     assert items.unchanged("box", "f") == 3
@@ -166,7 +171,7 @@ def test_a_container_speaks_for_what_lies_in_it(connection: sqlite3.Connection) 
 def test_absent_from_a_container_that_was_read(connection: sqlite3.Connection) -> None:
     first = made(connection)
     for number in range(4):
-        first.remember(document(f"box#{number}", container="box"))
+        keep(first, document(f"box#{number}", container="box"))
     items = made(connection, run=2)
     assert items.fingerprint("box#1") == "f"
     items.unchanged("box#1", "f")
@@ -175,7 +180,7 @@ def test_absent_from_a_container_that_was_read(connection: sqlite3.Connection) -
 
 
 def test_what_was_named_in_this_run(connection: sqlite3.Connection) -> None:
-    made(connection).remember(document("a"))
+    keep(made(connection), document("a"))
     items = made(connection, run=2)
     assert not items.seen("a")
     items.remember(document("a"))

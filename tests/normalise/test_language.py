@@ -66,8 +66,8 @@ def test_a_full_temporary_folder_is_told(monkeypatch: pytest.MonkeyPatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(LanguageIdentifier, "from_model_file", full)
-    language._ranker.cache_clear()
+    language._model.cache_clear()
     with pytest.raises(StoreError, match="No space left") as caught:
         language.detect("The harbour was rebuilt by people from nearby after the storm.")
     assert "TMPDIR" in caught.value.hint
-    language._ranker.cache_clear()
+    language._model.cache_clear()

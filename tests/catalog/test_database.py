@@ -63,14 +63,18 @@ def test_a_reader_sees_what_was_committed_while_another_writes(tmp_path: Path) -
 
 def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
     connection = open_database(tmp_path / "catalog.db", write=True)
-    with pytest.raises(KeyError), transaction(connection):
-        connection.execute("INSERT INTO recipes (version) VALUES ('one')")
-        raise KeyError
+
+    def do(*statements: str) -> None:
+        with transaction(connection):
+            for statement in statements:
+                connection.execute(statement)
+
+    with pytest.raises(sqlite3.OperationalError, match="nowhere"):
+        do("INSERT INTO recipes (version) VALUES ('one')", "SELECT * FROM nowhere")
     assert not connection.in_transaction
     assert connection.execute("SELECT count(*) FROM recipes").fetchone() == (0,)
-    with pytest.raises(sqlite3.OperationalError, match="no such"), transaction(connection):
-        connection.execute("ROLLBACK")  # as SQLite does by itself on a full disk
-        connection.execute("SELECT * FROM nowhere")
+    with pytest.raises(sqlite3.OperationalError, match="nowhere"):
+        do("ROLLBACK", "SELECT * FROM nowhere")  # SQLite itself rolls back on a full disk
     connection.close()
 
 

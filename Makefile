@@ -8,7 +8,7 @@ TESTS  := $(VENV)/.ready-for-tests
 # A process for each core takes the next tests as it gets through its own; JOBS= runs them in one.
 JOBS   ?= --numprocesses=logical --maxprocesses=8 --dist=worksteal
 
-.PHONY: help run test test-all check coverage lint format docs clean \
+.PHONY: help run test test-all test-peers check coverage lint format docs clean \
 	bench-start bench-engine bench-extraction bench-dedup bench-corpus
 
 help:  ## list the targets
@@ -32,6 +32,15 @@ test: $(TESTS)  ## every test but the slow ones
 
 test-all: $(TESTS)  ## every test, soak and fuzz tests too
 	$(BIN)/pytest $(JOBS) -m ''
+
+test-peers: $(TESTS)  ## dolma's and datatrove's readers on our corpus, in environments of their own
+	$(PYTHON) -m venv $(VENV)/peers/datatrove
+	$(VENV)/peers/datatrove/bin/pip install --quiet datatrove orjson zstandard
+	$(PYTHON) -m venv $(VENV)/peers/dolma
+	$(VENV)/peers/dolma/bin/pip install --quiet --no-deps dolma msgspec typing_extensions
+	INGEST_DATATROVE=$(abspath $(VENV))/peers/datatrove/bin/python \
+		INGEST_DOLMA=$(abspath $(VENV))/peers/dolma/bin/python \
+		$(BIN)/pytest tests/publish/test_peers.py
 
 lint: $(TESTS)
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ The date of last change (``lastmod``) that each page and each sitemap had is rem
 with it, and only what has another, or none, is asked for again.  One newest date as the
 cursor would lose a page that failed, or that was added with an older date.
 
-What a sitemap listed is remembered too (about ten bytes an address, in the catalog), so
+What a sitemap listed is remembered too (4 to 25 bytes an address, in the catalog), so
 that all is known of one that answers 304, or whose date in the index is as it was.
 """
 

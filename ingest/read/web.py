@@ -10,7 +10,7 @@ keeps the id that it had first, also when it moves or names itself differently l
 What is remembered of an address (``GET https://…`` among the source's items) are the marks
 for the next conditional request, its links, and the round in which it was last asked; so
 a page that answers 304 still leads to others, and a crawl that was killed goes on where
-it was (`rounds`).  Such a record takes about ten bytes for each of the page's links.
+it was (`rounds`).  Such a record takes 4 to 25 bytes for each of the page's links.
 """
 
 from __future__ import annotations

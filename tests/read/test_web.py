@@ -308,6 +308,7 @@ def test_a_page_that_fails_for_now_keeps_its_links_and_is_asked_again(
     site.pages["/a"] = answer(503, b"")
     events = run(make(site), context)
     assert told(site, events) == [("Unchanged", "/"), ("Failed", "/a"), ("Unchanged", "/b")]
+    assert Unchanged(f"GET {site.url('/a')}") in events  # or its links were forgotten
     assert isinstance(events[-1], Complete)
     serve(site, a=html("/b", text="a"))
     context.fingerprints[site.url("/a")] = ""  # as the catalog has it of what failed for now

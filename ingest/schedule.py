@@ -103,6 +103,11 @@ class Timing:
     jitter: float = 0.0
     limit: float = field(default=0.0)
 
+    @property
+    def when(self) -> tuple[Schedule, float]:
+        """All that the times of its runs depend on."""
+        return self.schedule, self.jitter
+
     def delay(self, due: datetime) -> float:
         """Seconds from 0 to ``jitter`` by which the run due then is put off; always the same."""
         digest = hashlib.blake2b(f"{self.name} {due.timestamp():.3f}".encode(), digest_size=4)

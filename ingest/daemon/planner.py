@@ -113,7 +113,7 @@ class Planner:
             if old is None:
                 old = _Line(timing, paused=timing.name in still)
                 _recall(old, past(timing.name), now, self._patience)
-            elif (old.timing.schedule, old.timing.jitter) != (timing.schedule, timing.jitter):
+            elif old.dropped or old.timing.when != timing.when:
                 old.timing = timing
                 old.due = old.at = None
                 _recall(old, past(timing.name), now, self._patience)
@@ -121,13 +121,8 @@ class Planner:
             self._lines[timing.name] = old
         for name, line in before.items():
             if line.phase != "idle":  # goes on to its end, and is forgotten then
-                line.dropped, line.wanted, line.asked, line.due, line.at = (
-                    True,
-                    False,
-                    False,
-                    None,
-                    None,
-                )
+                line.dropped, line.wanted, line.asked = True, False, False
+                line.due = line.at = None
                 self._lines[name] = line
 
     def resize(self, slots: int, patience: Patience) -> None:
@@ -249,7 +244,8 @@ def _recall(line: _Line, past: Past, now: Instant, patience: Patience) -> None:
         rest = patience.after(past.failures) - (now.wall - started).total_seconds()
         line.resting = now.elapsed + max(0.0, rest)
     schedule = line.timing.schedule
-    if isinstance(schedule, OnChange) or not past.finished:
+    cut_short = not past.finished and line.phase == "idle"
+    if isinstance(schedule, OnChange) or cut_short:
         _want(line, now.elapsed)
     if isinstance(schedule, Every):
         ago = (now.wall - started).total_seconds() if started else schedule.seconds

@@ -34,6 +34,16 @@ def test_every_does_not_drift_with_late_ticks() -> None:
     assert len(world.started["a"]) == 1 + 700 // 60
 
 
+def test_ticks_that_did_not_come_are_made_up_for_once() -> None:
+    """A machine that slept for ten minutes, say."""
+    world = World([timing("a", "every 1m")])
+    world.step(1)
+    world.step(600)
+    for _ in range(8):
+        world.step(5)
+    assert times(world, "a") == ["00:00:01", "00:10:01"]
+
+
 def test_cron_runs_at_its_times_and_not_at_the_start() -> None:
     world = World([timing("a", "30 6 * * mon-fri", zone="Europe/Berlin")])
     world.run(24 * 6, step=60)
@@ -198,6 +208,21 @@ def test_a_run_that_hangs_is_given_up_and_does_not_hold_others_up() -> None:
     assert world.state("a") != "hung"
 
 
+def test_a_run_has_its_grace_to_end_in() -> None:
+    world = World(
+        [timing("a", "every 1h", limit=60)],
+        seconds={"a": math.inf},
+        obeys=lambda _: False,
+        patience=Patience(grace=30),
+    )
+    for _ in range(1 + 60 + 29):
+        world.step(1)
+    assert (world.stopped, world.abandoned) == (["a"], [])
+    assert world.state("a") == "stopping"
+    world.step(1)
+    assert world.abandoned == ["a"]
+
+
 # --- clocks ---------------------------------------------------------------------------
 
 
@@ -270,6 +295,22 @@ def test_a_reload_keeps_what_is_the_same_and_lets_runs_end() -> None:
     assert len(world.started["gone"]) == 1
     assert [each.name for each in world.planner.standings(world.now)] == ["a", "b"]
     assert not world.planner.request("gone")
+
+
+@pytest.mark.parametrize("minutes", [1, 90])
+def test_a_source_that_comes_back_is_on_its_schedule_again(minutes: int) -> None:
+    """Brought back while the run that it was dropped in goes on, or after."""
+    ledger = {"a": Past()}
+    world = World([timing("a", "every 1h")], seconds={"a": 3600.0})
+    world.run(0.01)
+    ledger["a"] = Past(world.started["a"][0], finished=False)
+    world.planner.plan([], ledger.__getitem__, world.now)
+    world.run(minutes / 60)
+    ledger["a"] = Past(world.started["a"][0], finished=minutes > 60)
+    world.planner.plan([timing("a", "every 1h")], ledger.__getitem__, world.now)
+    world.seconds.clear()
+    world.run(1.5)
+    assert len(world.started["a"]) == {1: 2, 90: 3}[minutes]
 
 
 # --- a day ----------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from ingest.publish.files import remove
@@ -61,7 +62,9 @@ def drop_history(layout: Layout, keep: int, since: datetime | None = None) -> li
     history = layout.history()
     old = history[: -max(keep, 1)]
     if since is not None:
-        old += [n for n in history[len(old) : -1] if _made(layout.change(n)) < since.timestamp()]
+        # Only from the old end: a clock that was set back must not leave a gap.
+        rest, horizon = history[len(old) : -1], since.timestamp()
+        old += takewhile(lambda number: _made(layout.change(number)) < horizon, rest)
     for number in old:
         remove(layout.change(number))
     return old

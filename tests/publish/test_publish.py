@@ -339,6 +339,27 @@ def test_history_can_be_limited_in_days(tmp_path: Path, ledger: MemoryLedger) ->
     assert target.layout.history() == [3, 4, 5]
 
 
+def test_a_clock_that_was_set_back_leaves_no_gap(tmp_path: Path, ledger: MemoryLedger) -> None:
+    """Neither in the history, where it is limited in days, nor in what a consumer gets."""
+    today = datetime(2024, 1, 1, tzinfo=UTC)
+    clock = [today, today, datetime(1999, 1, 1, tzinfo=UTC), today, today + timedelta(days=1)]
+    now = [today]
+    target = Publisher(tmp_path, PublishOptions(history_days=5), lambda: now[0])
+    consumer = Consumer(tmp_path)
+    for number, moment in enumerate(clock):
+        now[0] = moment
+        ledger.want(document(f"d{number}"), document("d0", f"{number}", "changed"))
+        target.publish(ledger, "run")
+        assert target.layout.history() == list(range(1, number + 2))
+    assert verify(tmp_path, ledger.published()) == []
+    consumer.follow()
+    assert set(consumer.revisions) == set(contents(tmp_path))
+    now[0] = today + timedelta(days=30)
+    ledger.want(document("last"))
+    target.publish(ledger, "run")
+    assert target.layout.history() == [6]
+
+
 def test_a_generation_in_use_stays(tmp_path: Path, ledger: MemoryLedger) -> None:
     target = publisher(tmp_path)
     ledger.want(document("d0"))

@@ -43,6 +43,12 @@ def stop_on_signals() -> Iterator[Stop]:
     }
     try:
         yield stop
+    except EOFError as error:
+        # Typer would take it for Ctrl-D at a prompt.  A Ctrl-C that reaches the server of the
+        # workers before it has learnt to ignore it ends that too.
+        if stop():
+            raise KeyboardInterrupt from error
+        raise RuntimeError("a process that this one talks to has ended") from error
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -245,6 +245,30 @@ def test_a_page_that_names_itself_differently_stays_the_same_document(
     assert docs(site, run(make(site), context)) == ["/", "/one"]
 
 
+def test_what_moved_is_kept_before_the_round_ends(site: Site, context: FakeContext) -> None:
+    serve(site, root=html("/old", "/z"), old=html(text="x"), z=html(text="z"))
+    run(make(site), context)
+    site.pages["/old"] = answer(301, b"", location="/new")
+    serve(site, new=html(text="x"))
+    cursors: list[Any] = [e.cursor for e in run(make(site), context) if isinstance(e, Checkpoint)]
+    moved = {site.url("/new"): site.url("/old")}
+    assert [(bool(each["open"]), each["moved"]) for each in cursors] == [
+        (True, {}),
+        (True, moved),
+        (False, moved),
+    ]
+
+
+def test_one_address_of_a_page_that_fails_says_nothing_of_the_page(
+    site: Site, context: FakeContext
+) -> None:
+    one = html(text="one", head="<link rel=canonical href='/one'>")
+    serve(site, root=html("/one", "/print/one"), **{"print/one": one, "one": one})
+    run(make(site), context)
+    site.pages["/print/one"] = answer(404, b"")
+    assert told(site, run(make(site), context)) == [("Unchanged", "/"), ("Unchanged", "/one")]
+
+
 def test_two_pages_that_became_one_are_one(site: Site, context: FakeContext) -> None:
     serve(site, root=html("/a", "/b"), a=html(text="a"), b=html(text="b"))
     run(make(site), context)

@@ -70,6 +70,7 @@ bench-dedup: $(TESTS)  ## signatures, recall, index; whole runs beside peers (in
 	$(BIN)/python benchmarks/dedup.py
 	$(BIN)/python benchmarks/index.py --documents 100000
 	[ -z "$$INGEST_DATA" ] || $(BIN)/python benchmarks/stories.py
+	[ -z "$$INGEST_DATA" ] || $(BIN)/python benchmarks/strangers.py --show 0
 	$(BIN)/python benchmarks/peers_dedup.py --install
 
 bench-corpus: $(TESTS)  ## publishing and reading, from 10^4 documents

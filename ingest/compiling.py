@@ -41,14 +41,14 @@ def ready(
         try:
             with _cache_in(chosen):
                 made: Callable[..., Any] = numba.njit(cache=True)(function)
-            with _untimed(), _one_compiles(chosen, function.__name__):
+            with untimed(), _one_compiles(chosen, function.__name__):
                 made(*example)
         except _CACHE_ERRORS:  # a full disk, a damaged file: the cache is a convenience only
             pass
         else:
             return made
     bare: Callable[..., Any] = numba.njit(function)
-    with _untimed():
+    with untimed():
         bare(*example)
     return bare
 
@@ -92,8 +92,8 @@ def _one_compiles(folder: Path, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _untimed() -> Iterator[None]:
-    """Stop the clock of an item's time limit (`engine.worker`): compiling is not its fault."""
+def untimed() -> Iterator[None]:
+    """Stop the clock of an item's time limit (`engine.worker`) while what all share is loaded."""
     left, _ = signal.setitimer(signal.ITIMER_REAL, 0) if hasattr(signal, "setitimer") else (0.0, 0)
     try:
         yield

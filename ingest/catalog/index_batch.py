@@ -92,8 +92,8 @@ class Look:
 
     PATIENCE = 3000
     """Documents in numpy before the kernel is read from disk: half a second either way."""
-    COMPILING = 20_000
-    """Documents before it is compiled, where it is not on disk: four seconds."""
+    COMPILING = 10_000
+    """Documents before it is compiled, where it is not on disk: two seconds and a half."""
 
     def __init__(self, cap: int, cache: str | None) -> None:
         self._cap = cap

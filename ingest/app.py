@@ -199,9 +199,9 @@ def _place(error: Exception) -> str:
     """What went wrong, and where; what a bug says of itself may quote a document."""
     if isinstance(error, IngestError):
         return str(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{where}: a bug, the log has its traceback"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}:{last.lineno}"
+    return f"{type(error).__name__} at {where}: a bug, the log has its traceback"
 
 
 class _Pass:
@@ -293,9 +293,8 @@ class _Pass:
                 report = self._report(part, "failed", tally, error)
                 log.error("source failed", reason=report.error, hint=report.hint)  # noqa: TRY400 - the reason is for people
             except Exception as error:
-                report = self._report(part, "failed", tally)
                 why = _place(error)
-                broken = SourceRun(name, started, self._now(), report.status, report.counts, why)
+                broken = SourceRun(name, started, self._now(), "failed", tally.counts, why)
                 with self._accounted(lambda: self.store.runs.end_source(number, broken)):
                     raise
             else:
@@ -370,6 +369,7 @@ class _Pass:
         status: Status = "failed" if failed else STOPPED[self._options.cancelled()]
         with self._seat.turn():
             counts = {**total.counts, "documents": Views(self.store.connection).corpus_size()}
+            closing_began = time.monotonic()
             published = self._close(number, status, counts)
         return RunReport(
             run_id=self._run_id,
@@ -380,6 +380,7 @@ class _Pass:
             documents=counts["documents"],
             sources=tuple(reports),
             published=published,
+            publishing=time.monotonic() - closing_began,
         )
 
     def _close(self, number: int, status: Status, counts: Mapping[str, int]) -> bool:

@@ -36,6 +36,8 @@ class RunReport:
     documents: int
     sources: tuple[SourceReport, ...]
     published: bool = False
+    publishing: float = 0.0
+    """Seconds that publishing took, of ``seconds``."""
 
     def as_json(self) -> dict[str, Any]:
         """The report as a JSON object; the keys are a contract."""

@@ -80,6 +80,8 @@ class Metrics:
                 self._quarantined.labels(part.name, reason).inc(count)
             for stage, seconds in part.seconds.items():
                 self._stages.labels(part.name, stage).inc(max(0.0, seconds))
+            publishing = report.publishing / len(report.sources)
+            self._stages.labels(part.name, "publish").inc(publishing)
             if part.status == "done":
                 self._success.labels(part.name).set(time.time())
 

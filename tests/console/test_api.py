@@ -195,12 +195,13 @@ def test_metrics_count_runs_by_source_and_outcome(control: FakeControl) -> None:
     assert before("ingest_documents_total", source="two", outcome="new") == 0
     assert before("ingest_source_late", source="one") == 0
     part = SourceReport("one", "done", {"new": 3, "near": 2}, {"empty": 1}, seconds={"read": 0.5})
-    metrics.observe(RunReport("r", "done", 1.5, {}, 7, 9, (part,)))
+    metrics.observe(RunReport("r", "done", 1.5, {}, 7, 9, (part,), publishing=0.25))
     after = figures(ask)
     assert after("ingest_documents_total", source="one", outcome="new") == 3
     assert after("ingest_duplicates_total", source="one", kind="near") == 2
     assert after("ingest_quarantined_total", source="one", reason="empty") == 1
     assert after("ingest_stage_seconds_total", source="one", stage="read") == 0.5
+    assert after("ingest_stage_seconds_total", source="one", stage="publish") == 0.25
     assert after("ingest_runs_total", source="one", status="done") == 1
     assert (after("ingest_corpus_documents"), after("ingest_corpus_sequence")) == (9, 7)
     assert after("ingest_source_state", source="one", state="idle") == 1

@@ -14,6 +14,7 @@ from ingest.daemon.service import Daemon
 from ingest.errors import StoreError
 from ingest.outcome import RunReport, SourceReport
 from ingest.settings import build
+from ingest.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,8 +131,12 @@ def test_a_run_is_cut_short_then_given_up(tmp_path: Path, hand: Hand) -> None:
     daemon.tick()
     assert works[0].stop.is_set()
     assert works[0].overdue.is_set()
-    hand.pass_time(60)
-    daemon.tick()
+    with Turns().seat(tmp_path) as seat:
+        works[0].seats.append(seat)
+        hand.pass_time(60)
+        daemon.tick()
+        with pytest.raises(StoreError, match="given up"), seat.turn():
+            pass
     assert daemon.standings()[0].state == "hung"
     go_on.set()
     thread.join()

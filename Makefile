@@ -73,8 +73,9 @@ bench-dedup: $(TESTS)  ## signatures, recall, index; whole runs beside peers (in
 	[ -z "$$INGEST_DATA" ] || $(BIN)/python benchmarks/strangers.py --show 0
 	$(BIN)/python benchmarks/peers_dedup.py --install
 
-bench-corpus: $(TESTS)  ## publishing and reading, from 10^4 documents
+bench-corpus: $(TESTS)  ## publishing and reading, from 10^4 documents; runs in which nothing changed
 	$(BIN)/python benchmarks/corpus.py
+	$(BIN)/python benchmarks/unchanged.py
 
 docs: $(TESTS)  ## write docs/commands.md and docs/settings.md from the code
 	$(BIN)/python tests/reference.py

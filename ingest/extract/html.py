@@ -131,9 +131,7 @@ def _declared(tree: HtmlElement | None, url: str) -> Any:
     if tree is None:
         return None
     try:
-        return declared(
-            tree.getroottree().getroot(), url, _DATES
-        )  # a body may stand without its head
+        return declared(tree, url, _DATES)
     except _known_faults():
         return None
 

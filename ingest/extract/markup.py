@@ -29,7 +29,6 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r")
 _NONCHARACTERS = ("\ufffe".encode(), "\uffff".encode())
 _HEAD = 1 << 12  # bytes in which a page opens its root
-_SLASHED_DOCTYPE = re.compile(rb"\A< ?! ?doctype[^>]*/[^<>]*>", re.IGNORECASE)
 _EMPTY_HTML = re.compile(rb"(<html\b[^<>]*?)\s*/>", re.IGNORECASE)
 _TOKEN = re.compile(r"<(?:(!--)|(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*>)|--(>)")
 _SWALLOWING = re.compile(
@@ -124,14 +123,12 @@ def is_document(page: str, tree: HtmlElement) -> bool:
 def _palatable(page: str) -> bytes:
     """UTF-8 without what makes libxml2 lose a page.
 
-    That is characters that XML has none of, a document type that ends like an empty
-    element, and an ``<html/>``.
+    That is characters that XML has none of, and an ``<html/>``.
     """
     content = page.encode("utf-8", "replace").translate(None, _CONTROLS)
     for noncharacter in _NONCHARACTERS:
         if noncharacter in content:
             content = content.replace(noncharacter, b"")
-    content = _SLASHED_DOCTYPE.sub(b"", content, count=1)
     head = content[:_HEAD]
     return _EMPTY_HTML.sub(rb"\1>", head, count=1) + content[_HEAD:]
 

@@ -50,6 +50,7 @@ def test_the_byline_names_the_author(body: str, expected: str) -> None:
         "<p class=comment-author>Ann Onymous</p>",
         "<div class=sidebar><p class=author>Ann Onymous</p></div>",
         f"<div class=author-box>{'Ada Writer wrote this and that. ' * 20}</div>",
+        "<p class=byline>Daniel Lemire A computer science professor</p>",
         "<p class=byline>",
         "<p>By Ada Writer</p>",
     ],
@@ -66,6 +67,8 @@ def test_the_tags_of_the_article_come_from_the_nearest_box() -> None:
         "<ul><li><a href=/tag/cloud>cloud</a></ul>"
     )
     assert byline.tags(tree(body)) == ["City", "Doors"]
+    nested = "<div class=tags><div class=meta><a href=/tag/city>City</a></div></div>"
+    assert byline.tags(tree(f"<div class=meta><a href=/tag/far>far</a></div>{nested}")) == ["City"]
     assert byline.tags(tree("<ul><li><a href=/tag/cloud>cloud</a></ul>")) == []
 
 

@@ -121,6 +121,11 @@ def failure(result: FetchFailed, source_id: str) -> Failed:
     return Failed(source_id, result.reason, detail=detail, fingerprint=failure_mark(result))
 
 
+def asks_for_rest(result: FetchFailed, settings: FetchSettings) -> bool:
+    """Whether a host is to be left alone for longer than a fetch waits (``Retry-After``)."""
+    return result.retry_after is not None and result.retry_after > settings.max_wait
+
+
 def failure_mark(result: FetchFailed) -> str:
     """The fingerprint of a failure that lasts; ``""`` for one that may pass."""
     return f"failed: {result.reason}" if result.reason in LASTING else ""

@@ -18,6 +18,7 @@ import hashlib
 from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import orjson
 from pydantic import Field
@@ -77,8 +78,8 @@ class Sitemap(FetchSettings):
         with page.fetcher(self, context) as client:
             walk = _Walk(self, client, context, current.number)
             yield from walk.events()
-        if walk.stopped:
-            return
+        if walk.stopped or (walk.resting and walk.answered):
+            return  # the round stays open; one that does not get on is ended
         yield current.checkpoint(is_open=False)
         if walk.whole:
             yield Complete()
@@ -120,7 +121,7 @@ class _State:
 
 @dataclass(slots=True)
 class _Walk:
-    """One pass over a round; ``whole`` and ``stopped`` as for a crawl."""
+    """One pass over a round; ``whole``, ``stopped`` and the others as for a crawl."""
 
     settings: Sitemap
     client: Fetcher
@@ -128,6 +129,8 @@ class _Walk:
     number: int
     whole: bool = True
     stopped: bool = False
+    answered: int = 0
+    resting: set[str] = field(default_factory=set)
     scope: Scope = field(init=False)
     _seen: set[str] = field(default_factory=set)
 
@@ -243,7 +246,14 @@ class _Walk:
         if known and (number == self.number or (lastmod and date == lastmod and not is_failure)):
             yield Unchanged(source_id)
             return
+        host = urlsplit(source_id).netloc
+        if host in self.resting:
+            self.whole = False
+            return
         result = page.ask(self.client, source_id, known)
+        if isinstance(result, FetchFailed) and page.asks_for_rest(result, self.settings):
+            self.resting.add(host)
+        self.answered += not isinstance(result, FetchFailed)
         if isinstance(result, FetchFailed) and result.reason == "cancelled":
             self.stopped = True
             return

@@ -19,6 +19,7 @@ import hashlib
 from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import orjson
 from pydantic import Field
@@ -77,8 +78,8 @@ class Web(FetchSettings):
         with page.fetcher(self, context) as client:
             crawl = _Crawl(self, client, context, current)
             yield from crawl.events()
-        if crawl.stopped:
-            return
+        if crawl.stopped or (crawl.resting and crawl.answered):
+            return  # the round stays open; one that does not get on is ended
         yield current.checkpoint(is_open=False)
         if crawl.whole:
             yield Complete()
@@ -130,7 +131,9 @@ class _Crawl:
     """One pass over a round.
 
     ``given``: ids that this pass has named; ``done``: addresses that redirects ended at;
-    ``whole``: whether everything was listed; ``stopped``: whether the run is being stopped.
+    ``whole``: whether everything was listed; ``stopped``: whether the run is being stopped;
+    ``resting``: hosts that asked to be left alone, which the next run goes on with;
+    ``answered``: how many pages were got.
     """
 
     settings: Web
@@ -139,8 +142,10 @@ class _Crawl:
     round: Round
     whole: bool = True
     stopped: bool = False
+    answered: int = 0
     given: set[str] = field(default_factory=set)
     done: set[str] = field(default_factory=set)
+    resting: set[str] = field(default_factory=set)
     scope: Scope = field(init=False)
     starts: dict[str, str] = field(init=False)
     _resolver: Resolver = field(init=False)
@@ -186,6 +191,9 @@ class _Crawl:
             self._arrive(address, record.at)
             yield from self._same(address, record)
             return record.links
+        if urlsplit(address).netloc in self.resting:
+            self.whole = False
+            return ()
         etag, modified = self._marks(record)
         result = self.client.fetch(
             self.starts.get(address, address),
@@ -195,6 +203,7 @@ class _Crawl:
         )
         if isinstance(result, FetchFailed):
             return (yield from self._failed(result, address, record))
+        self.answered += 1
         at = self._resolver.canonical(result.url)
         is_outside = not self._arrive(address, at)
         if result.moved_to:
@@ -297,6 +306,8 @@ class _Crawl:
         if result.reason == "cancelled":
             self.stopped = True
             return ()
+        if page.asks_for_rest(result, self.settings):
+            self.resting.add(urlsplit(address).netloc)
         lasts = result.reason in page.LASTING
         # Behind a page that was never seen and fails for now there may be all the others.
         self.whole = self.whole and (lasts or record is not None)

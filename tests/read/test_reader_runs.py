@@ -122,6 +122,7 @@ def quarantined(project: Project) -> dict[str, str]:
 
 def site_settings(project: Project, site: Site, **source: Any) -> Any:
     fetch = {"delay": 0, "retries": 0, "allow_private": True, "total_seconds": 1.0}
+    fetch["max_wait"] = 1.0
     fetch["max_bytes"] = 1 << 20
     depth = {} if "reader" in source else {"depth": 3}
     table = {"name": "site", "reader": "web", "url": site.url("/"), **depth, **source}
@@ -157,7 +158,7 @@ HOSTILE: dict[str, tuple[Any, str]] = {
     "/missing": (answer(404, b""), "http 404"),
     "/gone": (answer(410, b""), "http 410"),
     "/error": (answer(500, b""), "http 500"),
-    "/busy": (answer(429, b"", retry_after="3600"), "http 429"),
+    "/busy": (answer(429, b"", retry_after="1"), "http 429"),
     "/loop": (answer(302, b"", location="/loop"), "redirect loop"),
     "/drip": (_drip, "timeout"),
     "/endless": (_endless, "too large"),

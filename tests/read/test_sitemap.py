@@ -295,6 +295,21 @@ def test_a_killed_round_goes_on(site: Site, context: FakeContext) -> None:
     assert isinstance(events[-1], Complete)
 
 
+def test_a_host_that_asks_to_be_left_alone_is_and_the_next_run_goes_on(
+    site: Site, context: FakeContext
+) -> None:
+    site.pages["/s.xml"] = marked(pages(*map(dated, serve(site, "/1", "/2", "/3"))))
+    good, site.pages["/2"] = site.pages["/2"], answer(429, b"", retry_after="3600")
+    events = run(make(site), context)
+    assert told(site, events) == [("RawDocument", "/1"), ("Failed", "/2")]
+    assert site.paths == ["/s.xml", "/1", "/2"]
+    assert not any(isinstance(event, Complete) for event in events)
+    site.pages["/2"] = good
+    events = run(make(site), context)
+    assert docs(site, events) == ["/2", "/3"]
+    assert site.paths[3:] == ["/s.xml", "/2", "/3"]
+
+
 # --- bounds ---------------------------------------------------------------------------
 
 

@@ -380,6 +380,38 @@ def test_a_round_that_was_killed_asks_only_for_what_it_had_not(
     assert len(site.paths) == 21
 
 
+@pytest.mark.parametrize(
+    "path", ["/a", "/robots.txt"], ids=["a page says when", "robots.txt cannot be read"]
+)
+def test_a_host_that_asks_to_be_left_alone_is_and_the_next_run_goes_on(
+    site: Site, context: FakeContext, path: str
+) -> None:
+    serve(site, root=html("/a", "/b", "/c"), a=html(text="a"), b=html(text="b"), c=html(text="c"))
+    good, site.pages[path] = site.pages[path], answer(503, b"", retry_after="3600")
+    events = run(make(site), context)
+    assert len([event for event in events if isinstance(event, Failed)]) == 1
+    assert not any(isinstance(event, Complete) for event in events)
+    assert site.paths == (["/", "/a"] if path == "/a" else [])
+    site.pages[path] = good
+    site.requests.clear()
+    events = run(make(site), context)
+    assert docs(site, events) == (["/a", "/b", "/c"] if path == "/a" else ["/", "/a", "/b", "/c"])
+    assert "/" not in site.paths or path != "/a"
+    assert isinstance(events[-1], Complete)
+
+
+def test_a_host_that_rests_for_ever_does_not_keep_the_others_waiting(
+    site: Site, context: FakeContext
+) -> None:
+    other = site.url("/b", "localhost")
+    serve(site, b=html(text="b"))
+    site.pages["/a"] = answer(503, b"", retry_after="3600")
+    reader = Web(url=(site.url("/a"), other), delay=0, retries=0, allow_private=True)
+    for _ in range(3):
+        run(reader, context)
+    assert site.paths == ["/a", "/b", "/a", "/a", "/b"]
+
+
 def test_a_round_over_other_pages_is_another_round(site: Site, context: FakeContext) -> None:
     serve(site, a=html(text="a"), b=html(text="b"))
     next(iter(make(site, "/a").read(None, context)))

@@ -184,3 +184,27 @@ def test_a_reload_takes_on_sources_and_their_number(tmp_path: Path, hand: Hand) 
     assert daemon.running() == ["a", "b", "c"]
     hand.finish()
     assert [each.name for each in daemon.standings()] == ["b", "c"]
+
+
+def test_a_run_that_a_stop_keeps_from_starting_has_not_failed(tmp_path: Path, hand: Hand) -> None:
+    """It was waiting for another process to let go of the store, say."""
+    daemon = make_daemon(hand, make_settings(tmp_path, "a"))
+    hand.error = StoreError("the store is locked")
+    daemon.tick()
+    daemon.stop()
+    hand.finish()
+    assert daemon.standings()[0].failures == 0
+
+
+def test_the_end_of_the_last_run_ends_the_wait_for_it(tmp_path: Path, hand: Hand) -> None:
+    daemon = make_daemon(hand, make_settings(tmp_path, "a"))
+    daemon.tick()
+    daemon.stop()
+    left: list[list[str]] = []
+    waiter = threading.Thread(target=lambda: left.append(daemon.drain(100)), daemon=True)
+    waiter.start()
+    while not daemon._quiet._waiters:  # type: ignore[attr-defined]
+        pass
+    hand.finish()
+    waiter.join(50)
+    assert left == [[]]

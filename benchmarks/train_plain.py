@@ -20,7 +20,7 @@ import importlib.metadata
 import json
 import random
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -34,7 +34,8 @@ import variants
 
 from ingest.extract import lines as lines_module
 from ingest.extract import plain_model
-from ingest.extract.features import Words, matrix
+from ingest.extract.features import look
+from ingest.extract.words import Words, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -97,14 +98,16 @@ class Sample:
 # --- samples --------------------------------------------------------------------------
 
 
-def samples(known: Words) -> tuple[list[Sample], dict[str, float]]:
+def samples(known: tuple[dict[str, str], str]) -> tuple[list[Sample], dict[str, float]]:
     """Every sample with its features, and the lexicon counted on all of them."""
     found = [*_readability(), *_segments()]
     more = [variant for sample in found for variant in _variants(sample)]
     return _featured([*found, *more], known)
 
 
-def _featured(found: list[Sample], known: Words) -> tuple[list[Sample], dict[str, float]]:
+def _featured(
+    found: list[Sample], known: tuple[dict[str, str], str]
+) -> tuple[list[Sample], dict[str, float]]:
     """Compute features; what words lean to is counted on other sites than the sample's."""
     leaning = lexicon.Counts(
         [(s.group, s.lines.units, s.main, s.weight) for s in found if s.kind == _COUNTED]
@@ -112,8 +115,8 @@ def _featured(found: list[Sample], known: Words) -> tuple[list[Sample], dict[str
     words: dict[str, Words] = {}
     for sample in found:
         if sample.group not in words:
-            words[sample.group] = replace(known, leaning=leaning.odds(without=sample.group))
-        sample.x = matrix(sample.lines, words[sample.group])
+            words[sample.group] = words_of(*known, leaning.odds(without=sample.group))
+        sample.x = look(sample.lines, words[sample.group]).features
     return found, leaning.odds()
 
 
@@ -289,7 +292,7 @@ def main() -> None:
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")  # of the dumping libraries, about broken pages
     words, characters = function_words()
-    known, leaning = samples(plain_model.words_of(words, characters, {}))
+    known, leaning = samples((words, characters))
     figures = report(cross_validate(known, chosen.folds)) if chosen.folds else {}
     for name, row in figures.items():
         print(f"{name:40} P {row[0]:.4f} R {row[1]:.4f} F1 {row[2]:.4f} of {row[3]:.0f}")

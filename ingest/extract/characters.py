@@ -19,8 +19,11 @@ SPACE, UPPER, LOWER, OTHER, WIDE, DIGIT, END, COMMA, COLON, QUOTE, BRACKET, DASH
     range(14)
 )
 _CLASSES = 14
+FIRST_WIDE = 0x0E00  # no script written without spaces comes before
+BEYOND = 0x10000  # stands for every code point of the planes beyond the first
 _ENDS = ".!?\u2026\u3002\uff01\uff1f\uff0e\uff61\u06d4\u061f\u0964\u0965\u037e\u0589\u1362"
 _SENTENCE_ENDS = frozenset(_ENDS)
+STOPS = tuple(_ENDS)
 _COMMAS = ",;\u060c\u061b\u3001\uff0c\uff64\uff1b"
 _COLONS = ":\uff1a"
 _QUOTES = (
@@ -43,10 +46,15 @@ _UNSPACED = (
 )
 
 
+def code_points(text: str) -> NDArray[np.uint32]:
+    """Code points of a text, lone surrogates among them."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+
+
 @cache
-def _classes() -> NDArray[np.uint8]:
+def classes() -> NDArray[np.uint8]:
     """Class of each code point of the Basic Multilingual Plane, shape (65537,), the rest last."""
-    table = np.full(0x10001, SYMBOL, dtype=np.uint8)
+    table = np.full(BEYOND + 1, SYMBOL, dtype=np.uint8)
     kinds = {
         "Lu": UPPER,
         "Lt": UPPER,
@@ -64,7 +72,7 @@ def _classes() -> NDArray[np.uint8]:
         "Pi": QUOTE,
         "Pf": QUOTE,
     }
-    for code in range(0x10000):
+    for code in range(BEYOND):
         table[code] = kinds.get(unicodedata.category(chr(code)), SYMBOL)
     table[_weights() > 0] = np.where(table[_weights() > 0] == OTHER, WIDE, table[_weights() > 0])
     for characters, kind in (
@@ -81,7 +89,7 @@ def _classes() -> NDArray[np.uint8]:
 @cache
 def _weights() -> NDArray[np.float32]:
     """Words that a character of an unspaced script stands for, shape (65537,)."""
-    table = np.zeros(0x10001, dtype=np.float32)
+    table = np.zeros(BEYOND + 1, dtype=np.float32)
     for (first, last), weight in _UNSPACED:
         table[first:last] = weight
     return table
@@ -102,39 +110,40 @@ class Characters:
     addresses: NDArray[np.bool_]
 
 
-def count_characters(joined: str, function: str) -> Characters:
-    """Count characters of non-empty units, each of them ended by a line feed."""
-    encoded = joined.encode("utf-32-le", "surrogatepass")
-    codes = np.minimum(np.frombuffer(encoded, dtype="<u4"), 0x10000)
-    kinds = _classes()[codes]
-    breaks = np.flatnonzero(codes == ord("\n"))
+def count_characters(
+    codes: NDArray[np.integer], breaks: NDArray[np.intp], function: NDArray[np.integer]
+) -> Characters:
+    """Count characters of non-empty lines, from code points up to `BEYOND`.
+
+    ``breaks`` are where the lines end, each by a line feed.
+    """
+    kinds = classes().take(codes)
     n = len(breaks)
     starts = np.concatenate(([0], breaks[:-1] + 1))
     unit = np.repeat(np.arange(n), breaks - starts + 1)
-    before = np.concatenate(([SPACE], kinds[:-1]))
-    begins = (before == SPACE) & (kinds != SPACE)
-    after = np.concatenate((kinds[1:], [SPACE]))
-    wide = kinds == WIDE
-    words = _sums(begins & ~wide, unit, n).astype(np.float32)
+    space = kinds == SPACE
+    begins = np.flatnonzero(np.append(True, space[:-1]) & ~space)
+    initials = kinds[begins]
+    ends = np.flatnonzero(kinds == END)
+    closed = space[ends + 1]
+    words = np.bincount(unit[begins[initials != WIDE]], minlength=n).astype(np.float32)
     spoken = np.zeros(n, dtype=np.float32)
-    if wide.any():
-        words += np.bincount(unit, _weights()[codes], n).astype(np.float32)
-        known = np.isin(codes, [ord(character) for character in function])
-        spoken = np.bincount(unit, known, n).astype(np.float32)
+    wide = np.flatnonzero(kinds == WIDE)
+    if len(wide):
+        closed |= codes[ends] != ord(".")
+        words += np.bincount(unit[wide], _weights()[codes[wide]], n).astype(np.float32)
+        known = np.isin(codes[wide], function)
+        spoken = np.bincount(unit[wide[known]], minlength=n).astype(np.float32)
     return Characters(
         counts=np.bincount(unit * _CLASSES + kinds, minlength=n * _CLASSES).reshape(n, _CLASSES),
         words=words,
-        capitalised=_sums(begins & (kinds == UPPER), unit, n),
-        ends=_sums(
-            (kinds == END) & (codes != ord(".")) & wide.any() | (kinds == END) & (after == SPACE),
-            unit,
-            n,
-        ),
+        capitalised=np.bincount(unit[begins[initials == UPPER]], minlength=n),
+        ends=np.bincount(unit[ends[closed]], minlength=n),
         first=kinds[starts],
         last=_last(kinds, starts, breaks),
         function=spoken,
-        stamps=_sums(_stamps(codes, kinds), unit, n) > 0,
-        addresses=_sums(_addresses(codes), unit, n) > 0,
+        stamps=_any(_stamps(codes, kinds), unit, n),
+        addresses=_any(_addresses(codes), unit, n),
     )
 
 
@@ -143,24 +152,31 @@ def ends_sentence(line: str) -> bool:
     return line.rstrip(_CLOSING)[-1:] in _SENTENCE_ENDS
 
 
-def _stamps(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _stamps(codes: NDArray[np.integer], kinds: NDArray[np.uint8]) -> NDArray[np.intp]:
     """Where a time of day (``9:41``) or a number of four digits, such as a year, begins."""
+    digits = np.flatnonzero(kinds == DIGIT)
+    if not len(digits):
+        return digits
     digit = np.pad(kinds == DIGIT, (1, 4))
-    four = digit[1:-4] & digit[2:-3] & digit[3:-2] & digit[4:-1]
-    clock = digit[1:-4] & (np.append(codes[1:], 0) == ord(":")) & digit[3:-2] & digit[4:-1]
-    starts: NDArray[np.bool_] = (four & ~digit[:-5] & ~digit[5:]) | clock
+    at = digits + 1
+    two = digit[at + 2] & digit[at + 3]
+    four = digit[at + 1] & two & ~digit[at - 1] & ~digit[at + 4]
+    clock = two & (codes[np.minimum(digits + 1, len(codes) - 1)] == ord(":"))
+    starts: NDArray[np.intp] = digits[four | clock]
     return starts
 
 
-def _addresses(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+def _addresses(codes: NDArray[np.integer]) -> NDArray[np.intp]:
     """Where an address of the net shows: ``@`` or ``//``."""
-    slash = codes == ord("/")
-    found: NDArray[np.bool_] = (codes == ord("@")) | (slash & np.append(slash[1:], [False]))
+    slashes = np.flatnonzero(codes == ord("/"))
+    double = slashes[:-1][np.diff(slashes) == 1]
+    return np.concatenate((double, np.flatnonzero(codes == ord("@"))))
+
+
+def _any(at: NDArray[np.intp], unit: NDArray[np.intp], n: int) -> NDArray[np.bool_]:
+    found = np.zeros(n, dtype=bool)
+    found[unit[at]] = True
     return found
-
-
-def _sums(flags: NDArray[np.bool_], unit: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    return np.bincount(unit[flags], minlength=n)
 
 
 def _last(

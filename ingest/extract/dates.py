@@ -105,6 +105,7 @@ _ZONES = {
     "PDT": -420,
     "JST": 540,
 }
+_FOUR_DIGITS = re.compile(r"\d{4}")  # of any script
 _LONGEST = 4096  # a line longer than this is not searched: no date line is
 
 
@@ -118,6 +119,11 @@ def _months() -> dict[str, int]:
             for name in info.get(month, ()):
                 numbers.setdefault(name.casefold().rstrip("."), set()).add(number)
     return {name: found.pop() for name, found in numbers.items() if len(found) == 1}
+
+
+def is_month(word: str) -> bool:
+    """Whether a word is the name of a month, or short for one, in some language."""
+    return word.casefold().rstrip(".") in _months()
 
 
 def _ascii(line: str) -> str:
@@ -143,6 +149,8 @@ def date_in(line: str) -> str:
 
 def span_of_date(line: str) -> tuple[int, int]:
     """Where the first full date of a line begins and ends; ``(0, 0)`` where there is none."""
+    if not _FOUR_DIGITS.search(line, 0, _LONGEST):
+        return (0, 0)
     best = min(_matches(_ascii(line)), key=lambda found: found[0].start(), default=None)
     return best[0].span() if best else (0, 0)
 

@@ -8,15 +8,14 @@ spaces count as `_WIDE_WORD` words a character.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ingest.extract.characters import (
+    BEYOND,
     BRACKET,
     COMMA,
     DASH,
@@ -27,46 +26,29 @@ from ingest.extract.characters import (
     QUOTE,
     SYMBOL,
     UPPER,
+    code_points,
     count_characters,
 )
+from ingest.extract.words import tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from ingest.extract.characters import Characters
     from ingest.extract.lines import Lines
+    from ingest.extract.words import Tokens, Words
 
     Floats = NDArray[np.float32]
 
 _PROSE = 8.0  # words from which on a line with a sentence end counts as prose
 _CAPITALS = 4  # column of `_own`: share of capitals among letters
+_REACHES = ((5, 0), (0, 5), (2, 2), (6, 6), (15, 15), (40, 0), (0, 40))  # lines above, below
+_NEARBY = ((3, 3), (10, 10))
 _SHORT = 4  # words below which a line is a scrap
 _SUBJECT = 3  # characters from which on a word may carry a subject
-_MOST_LANGUAGES = 40
 _LONG = 25.0  # the same for a line without
-_TOKEN = re.compile(r"\w+|\n")
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What is known of words.
-
-    ``languages``: function words, each with the set of its languages as bits;
-    ``characters`` that work as such in scripts without spaces; ``leaning``: log-odds of
-    standing in main text, for words seen on many sites, in the languages of training.
-    """
-
-    languages: Mapping[str, int]
-    characters: str
-    leaning: Mapping[str, float]
-
-    def marks(self, words: Iterable[str], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which words are function words of the language whose words cover most of the text."""
-        masks = np.array([self.languages.get(word, 0) for word in words], dtype=np.int64)
-        bits = (masks[:, None] >> np.arange(_MOST_LANGUAGES)) & 1
-        return bits[:, int(np.argmax(counts @ bits))].astype(bool)
 
 
 # --- words ----------------------------------------------------------------------------
@@ -83,58 +65,76 @@ class _Vocabulary:
     function: Floats
     shared: Floats
     leaning: tuple[Floats, Floats, Floats]
+    subjects: NDArray[np.integer]
+    subject_units: NDArray[np.integer]
 
 
-def _vocabulary(joined: str, prose: NDArray[np.bool_], known: Words) -> _Vocabulary:
-    """Count words of units that are joined by line feeds."""
-    tokens = _TOKEN.findall(joined.casefold())
-    number = dict(zip(dict.fromkeys(tokens), count()))
-    ids = np.fromiter(map(number.__getitem__, tokens), dtype=np.int64, count=len(tokens))
-    breaks = ids == number["\n"]
-    unit, ids = (np.cumsum(breaks) - breaks)[~breaks], ids[~breaks]
-    function = known.marks(number, np.bincount(ids, minlength=len(number)))
-    long = np.array([len(token) >= _SUBJECT for token in number])
-    spoken = prose[unit]
-    body = np.bincount(ids[spoken], minlength=len(number))
-    subject = (long & ~function)[ids]
-    common = subject & (body[ids] > spoken)
-    n = len(prose)
-    subjects = np.bincount(unit, subject, n)
-    shared = np.where(subjects > 0, np.bincount(unit, common, n) / np.maximum(subjects, 1), -1)
+def _vocabulary(found: Tokens, prose: NDArray[np.bool_], known: Words) -> _Vocabulary:
+    """Count words of units."""
+    unit, n = found.line, len(prose)
+    function, leaning = known.look_up(found.hashes)
+    subjects = np.flatnonzero((found.lengths >= _SUBJECT) & ~function)
+    _, ids = np.unique(found.hashes[subjects], return_inverse=True)
+    of = unit[subjects]
+    spoken = prose[of]
+    common = np.bincount(ids[spoken], minlength=len(ids))[ids] > spoken
+    counts = np.bincount(of, minlength=n)
+    shared = np.where(counts > 0, np.bincount(of[common], minlength=n) / np.maximum(counts, 1), -1)
     return _Vocabulary(
-        np.bincount(unit, function[ids], n).astype(np.float32),
+        np.bincount(unit[function], minlength=n).astype(np.float32),
         shared.astype(np.float32),
-        _leaning(unit, np.array([known.leaning.get(t, 0.0) for t in number])[ids], n),
+        _leaning(unit, leaning, n),
+        ids.astype(np.int32),
+        of.astype(np.int32),
     )
 
 
 def _leaning(
-    unit: NDArray[np.int64], odds: NDArray[np.float64], n: int
+    unit: NDArray[np.intp], odds: NDArray[np.float32], n: int
 ) -> tuple[Floats, Floats, Floats]:
-    tokens = np.bincount(unit, minlength=n) + 1
+    words = np.bincount(unit, minlength=n) + 1
+    lean = np.flatnonzero(odds)
+    unit, odds = unit[lean], odds[lean]
     total = np.bincount(unit, odds, n)
     against = np.bincount(unit, np.minimum(odds, 0), n)
     return (
-        (total / tokens).astype(np.float32),
+        (total / words).astype(np.float32),
         np.clip(total, -20, 20).astype(np.float32),
-        (against / tokens).astype(np.float32),
+        (against / words).astype(np.float32),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Units that belong together, as numbers.
+
+    ``features`` (units, features), float32; ``words`` of each unit; ``kinds``: small
+    numbers by which units look alike, each of shape (units,); ``subjects``: numbers of
+    the subject words in order, and the unit of each.
+    """
+
+    features: Floats
+    words: Floats
+    kinds: tuple[NDArray[np.intp], ...]
+    subjects: NDArray[np.integer]
+    subject_units: NDArray[np.integer]
 
 
 # --- the matrix -----------------------------------------------------------------------
 
 
-def matrix(lines: Lines, known: Words) -> Floats:
-    """Features of every unit of lines that belong together, shape (units, features), float32."""
-    joined = "\n".join([*lines.units, ""])
-    chars = count_characters(joined, known.characters)
+def look(lines: Lines, known: Words) -> Page:
+    """Features of every unit of lines that belong together."""
+    codes = np.minimum(code_points("\n".join([*lines.units, ""])), BEYOND).astype(np.intp)
+    breaks = np.flatnonzero(codes == ord("\n"))
+    chars = count_characters(codes, breaks, known.characters)
     terminal = chars.last == END
     prose = (chars.words >= _PROSE) & terminal | (chars.words >= _LONG)
-    vocabulary = _vocabulary(joined, prose, known)
+    vocabulary = _vocabulary(tokens(codes, breaks), prose, known)
     own = _own(lines, chars, vocabulary)
     spoken = np.where(prose, chars.words, 0).astype(np.float32)
     density = (vocabulary.function + chars.function) / (chars.words + 1)
-    near = _near(
+    near = neighbours(
         [
             np.log1p(chars.words),
             terminal,
@@ -156,7 +156,15 @@ def matrix(lines: Lines, known: Words) -> Floats:
     by_feature = np.empty((len(columns), len(lines.units)), dtype=np.float32)
     for at, column in enumerate(columns):
         by_feature[at] = column
-    return by_feature.T
+    gaps = np.minimum(lines.unit_gaps, 4)
+    kinds = (
+        chars.first.astype(np.intp),
+        chars.last.astype(np.intp),
+        gaps * 5 + np.append(gaps[1:], 4),
+        np.minimum(lines.unit_indents, 12),
+        np.minimum(chars.words, 255).astype(np.intp),
+    )
+    return Page(by_feature.T, chars.words, kinds, vocabulary.subjects, vocabulary.subject_units)
 
 
 def _own(lines: Lines, chars: Characters, vocabulary: _Vocabulary) -> list[Floats]:
@@ -194,7 +202,7 @@ def _own(lines: Lines, chars: Characters, vocabulary: _Vocabulary) -> list[Float
     ]
 
 
-def _near(columns: Sequence[NDArray[np.generic]], reach: int = 3) -> list[NDArray[np.generic]]:
+def neighbours(columns: Sequence[NDArray[np.generic]], reach: int = 3) -> list[NDArray[np.generic]]:
     """Each column as the neighbours have it, up to ``reach`` away; -1 beyond the page."""
     n = len(columns[0])
     padded = np.full((len(columns), n + 2 * reach), -1, dtype=np.float32)
@@ -203,22 +211,31 @@ def _near(columns: Sequence[NDArray[np.generic]], reach: int = 3) -> list[NDArra
     return [row[shift : shift + n] for row in padded for shift in shifts]
 
 
+def windows(rows: NDArray[np.floating], reaches: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+    """Sums over the lines ``(above, below)`` a line, which is left out where one of them is 0.
+
+    ``rows`` are (kinds, n); returns (kinds, reaches, n).
+    """
+    kinds, n = rows.shape
+    pad = 1 + max(map(max, reaches))
+    sums = np.zeros((kinds, n + 1 + 2 * pad))  # prefix sums, the first and last one repeated
+    np.cumsum(rows, axis=1, out=sums[:, pad + 1 : pad + 1 + n])
+    sums[:, pad + 1 + n :] = sums[:, pad + n, None]
+    found = np.empty((kinds, len(reaches), n))
+    for at, (above, below) in enumerate(reaches):
+        first = pad - above if above else pad + 1
+        last = pad + 1 + below if below else pad
+        np.subtract(sums[:, last : last + n], sums[:, first : first + n], out=found[:, at])
+    return found
+
+
 def _windows(words: Floats, spoken: Floats) -> list[NDArray[np.generic]]:
     """Prose and its share among the words of the lines around, above and below."""
     n = len(words)
-    sums = np.zeros((3, n + 1))
-    np.cumsum(np.stack([spoken, words, words < _SHORT]), axis=1, out=sums[:, 1:])
-    at = np.arange(n)
-    found: list[NDArray[np.generic]] = []
-    for above, below in ((5, 0), (0, 5), (2, 2), (6, 6), (15, 15), (40, 0), (0, 40)):
-        first = np.maximum(at - above, 0) if above else at + 1
-        last = np.minimum(at + below + 1, n) if below else at
-        prose, total, _ = sums[:, last] - sums[:, first]
-        found += [np.log1p(prose), prose / (total + 1)]
-    for reach in (3, 10):
-        first, last = np.maximum(at - reach, 0), np.minimum(at + reach + 1, n)
-        found.append((sums[2, last] - sums[2, first]) / (last - first))
-    return found
+    prose, total = windows(np.stack([spoken, words]), _REACHES)
+    scraps, count = windows(np.stack([words < _SHORT, np.ones(n)]), _NEARBY)
+    pairs = np.stack([np.log1p(prose), prose / (total + 1)], axis=1)
+    return [*pairs.reshape(-1, n), *(scraps / count)]
 
 
 def _runs(words: Floats, prose: NDArray[np.bool_]) -> list[NDArray[np.generic]]:

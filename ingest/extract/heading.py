@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ingest.extract.dates import date_in, span_of_date
+from ingest.extract.dates import date_in, is_month, span_of_date
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,9 +79,20 @@ def author_in(line: str) -> str:
         return ""
     name = _NAME_ENDS.sub("", match["name"]).strip(" .:-")
     words = name.split()
+    if len(words) > 1 and len(name) < len(match["name"]) and is_month(words[-1]):
+        words = _without_date(words)
+        name = " ".join(words)
     if not 1 <= len(words) <= _MOST_NAMES or name.casefold() in _NO_NAMES:
         return ""
     return name if all(_may_be_named(word) for word in words) else ""
+
+
+def _without_date(words: list[str]) -> list[str]:
+    """Drop the month that was left of a date behind the name, and what joined them."""
+    words = words[:-1]
+    while len(words) > 1 and words[-1][0].islower():
+        words = words[:-1]
+    return words
 
 
 def _may_be_named(word: str) -> bool:

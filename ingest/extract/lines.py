@@ -9,9 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _SENTENCE_ENDS = tuple('.!?:"\u201d\u3002\uff01\uff1f\u06d4\u061f\u0964')
+_SPACES = frozenset(chr(code) for code in range(0x3001) if chr(code).isspace())
 _MOST_CLOSED = 0.4  # share of full lines that end as sentences do
 _NARROWEST, _WIDEST = 50, 120  # columns that texts are wrapped at
 
@@ -39,44 +44,46 @@ class Lines:
 
 def split(text: str) -> Lines:
     """Split at every line boundary that Unicode knows; blank lines become gaps."""
-    raw = _INVISIBLE.sub("", text).splitlines()
+    raw = (text if text.isascii() else _INVISIBLE.sub("", text)).splitlines()
     clean = [" ".join(line.split()) for line in raw]
     numbers = [number for number, line in enumerate(clean) if line]
-    texts = [clean[number] for number in numbers]
+    texts = tuple([clean[number] for number in numbers])
+    held = [raw[number] for number in numbers]
     gaps = [b - a - 1 for a, b in pairwise([-1, *numbers])]
-    joins = _joins([raw[number] for number in numbers], texts, gaps)
+    indents = [len(line) - len(line.lstrip()) if line[0] in _SPACES else 0 for line in held]
+    joins = _joins(held, texts, gaps)
+    if not any(joins):
+        one = (1,) * len(texts)
+        every = tuple(range(len(texts)))
+        return Lines(texts, tuple(numbers), every, texts, tuple(gaps), tuple(indents), one)
     heads = [at for at, join in enumerate(joins) if not join]
-    ends = [*heads[1:], len(texts)][: len(heads)]
+    ends = [*heads[1:], len(texts)]
     return Lines(
-        texts=tuple(texts),
+        texts=texts,
         numbers=tuple(numbers),
-        unit_of=tuple(accumulate((not join for join in joins[1:]), initial=0))[: len(texts)],
-        units=tuple(
-            texts[a] if b - a == 1 else " ".join(texts[a:b])
-            for a, b in zip(heads, ends, strict=True)
-        ),
+        unit_of=tuple(accumulate((not join for join in joins[1:]), initial=0)),
+        units=tuple(" ".join(texts[a:b]) for a, b in zip(heads, ends, strict=True)),
         unit_gaps=tuple(gaps[at] for at in heads),
-        unit_indents=tuple(_indent(raw[numbers[at]]) for at in heads),
+        unit_indents=tuple(indents[at] for at in heads),
         unit_sizes=tuple(b - a for a, b in zip(heads, ends, strict=True)),
     )
 
 
-def _indent(raw: str) -> int:
-    return len(raw) - len(raw.lstrip()) if raw[0].isspace() else 0
-
-
-def _joins(raw: list[str], texts: list[str], gaps: list[int]) -> list[bool]:
+def _joins(raw: Sequence[str], texts: Sequence[str], gaps: list[int]) -> list[bool]:
     """For each line, whether a wrapper broke it off the line before.
 
     A wrapper breaks sentences: where most of the full lines end as sentences do, the
     lines are paragraphs that happen to be of one length.
     """
+    apart = [False] * len(texts)
     widths = [len(line.rstrip()) for line in raw]
+    wide = (at for at, width in enumerate(widths) if width > _WIDEST)
+    if any(" " in texts[at] or not texts[at].isascii() for at in wide):
+        return apart
     column = max(
         (w for w, text in zip(widths, texts, strict=True) if " " in text or not text.isascii()),
         default=0,
     )
-    apart = [False] * len(texts)
     if not _NARROWEST <= column <= _WIDEST:
         return apart
     words = [len(text.split(" ", 1)[0]) for text in texts]

@@ -15,7 +15,7 @@ import numpy as np
 
 from ingest.extract import heading, plain_model
 from ingest.extract.characters import ends_sentence
-from ingest.extract.features import matrix
+from ingest.extract.features import look
 from ingest.extract.furniture import FurnitureTable, learn
 from ingest.extract.lines import split
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERSION", "Cut", "FurnitureTable", "cut", "learn"]
 
-VERSION = "plain/1"
+VERSION = "plain/2"
 _NEVER = -1000.0  # log-odds of a line known to be furniture
 _BLOCK = 20_000  # units: 9 MB of features
 _HEADING = 3  # units
@@ -74,7 +74,9 @@ def cut(text: str, furniture: FurnitureTable | None = None) -> Cut:
 def _kept(lines: Lines, furniture: FurnitureTable | None) -> list[bool]:
     """For each line, whether it is main text."""
     model = plain_model.load()
-    odds = np.concatenate([model.forest.logits(matrix(b, model.words)) for b in _blocks(lines)])
+    odds = np.concatenate(
+        [model.forest.logits(look(b, model.words).features) for b in _blocks(lines)]
+    )
     unit_of = np.array(lines.unit_of)
     known = np.zeros(len(lines), dtype=bool)
     if furniture:

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest.extract.features import Words
+from ingest.extract.words import words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
+
+    from ingest.extract.words import Words
 
     Floats = NDArray[np.float32]
 
@@ -34,7 +34,7 @@ _CHUNK = 2048  # units evaluated at once: bounds the memory, and keeps it in the
 class Forest:
     """Trees that ask one question a level (CatBoost's), so that a leaf is a number's bits.
 
-    ``features`` and ``thresholds`` (trees, depth), ``leaves`` (trees, 2^depth).
+    ``features`` and ``thresholds`` (trees, depth of 8 at most), ``leaves`` (trees, 2^depth).
     """
 
     features: NDArray[np.integer]
@@ -48,15 +48,15 @@ class Forest:
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
 
     def _chunk(self, x: Floats) -> Floats:
-        trees, depth = self.features.shape
-        columns = np.ascontiguousarray(x.T)
-        leaf = np.zeros((trees, len(x)), dtype=np.int32)
-        for level in range(depth):
-            answers = columns[self.features[:, level]] > self.thresholds[:, level, None]
-            leaf += answers.astype(np.int32) << level
-        leaf += (np.arange(trees, dtype=np.int32) << depth)[:, None]
-        total: Floats = self.leaves.ravel()[leaf].sum(axis=0) + np.float32(self.start)
-        return total
+        columns = np.ascontiguousarray(x.T)  # no copy where they were built by feature
+        leaf = np.zeros((len(self.leaves), len(x)), dtype=np.uint8)
+        for level in range(self.features.shape[1]):
+            answers = columns.take(self.features[:, level], axis=0)
+            yes = (answers > self.thresholds[:, level, None]).view(np.uint8)
+            leaf |= yes << np.uint8(level)
+        tree = np.arange(len(leaf)) << self.features.shape[1]
+        total: Floats = self.leaves.ravel().take(leaf + tree[:, None]).sum(axis=0)
+        return total + np.float32(self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +85,6 @@ def load() -> Model:
     return Model(forest, width, words)
 
 
-def words_of(languages: Mapping[str, str], characters: str, leaning: Mapping[str, float]) -> Words:
-    """What is known of words, from each language's function words separated by spaces."""
-    masks: dict[str, int] = {}
-    for bit, words in enumerate(languages.values()):
-        for word in words.split():
-            masks[word] = masks.get(word, 0) | 1 << bit
-    return Words(masks, characters, leaning)
-
-
 def decode(odds: NDArray[np.floating]) -> NDArray[np.bool_]:
     """For each unit, whether it is main text, from its log-odds."""
     return viterbi(odds - LEAST_ODDS, SWITCH)
@@ -108,14 +99,18 @@ def viterbi(odds: NDArray[np.floating], switch: tuple[float, float]) -> NDArray[
     into, out = switch
     stay_main: list[bool] = []
     stay_other: list[bool] = []
-    main, other = 0.0, 0.0
+    lead = 0.0  # of main text over the rest, which is all that the next step needs
     for odd in odds.tolist():
-        stay_main.append(main >= other - into)
-        stay_other.append(other >= main - out)
-        main, other = max(main, other - into) + odd, max(other, main - out)
-    path = np.zeros(len(odds), dtype=bool)
-    state = main > other
-    for at in range(len(odds) - 1, -1, -1):
-        path[at] = state
-        state = stay_main[at] if state else not stay_other[at]
-    return path
+        stay_main.append(lead >= -into)
+        stay_other.append(lead <= out)
+        if lead < -into:
+            lead = -into
+        elif lead > out:
+            lead = out
+        lead += odd
+    path = []
+    state = lead > 0
+    for main, other in zip(reversed(stay_main), reversed(stay_other), strict=True):
+        path.append(state)
+        state = main if state else not other
+    return np.array(path[::-1], dtype=bool)

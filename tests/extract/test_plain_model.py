@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.extract.features import best_span, matrix
+from ingest.extract.features import best_span, look, windows
 from ingest.extract.lines import split
 from ingest.extract.plain_model import Forest, load, viterbi
 
@@ -53,9 +53,23 @@ def test_the_best_span_has_the_greatest_sum(scores: list[float]):
     assert sum(scores[first:last]) == pytest.approx(max(0.0, *spans), abs=1e-5)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(0, 9), min_size=1, max_size=9),
+    st.lists(st.sampled_from([(2, 0), (0, 3), (1, 1), (20, 20)]), min_size=1, max_size=3),
+)
+def test_windows_sum_the_lines_around_a_line(row: list[float], reaches: list[tuple[int, int]]):
+    found = windows(np.array([row]), reaches)
+    for i, (above, below) in enumerate(reaches):
+        for at in range(len(row)):
+            first = max(0, at - above) if above else at + 1
+            last = at + below + 1 if below else at
+            assert found[0, i, at] == pytest.approx(sum(row[first:last]), abs=1e-9)
+
+
 @pytest.mark.parametrize("text", ["a", "a\nb", "\U0001f600 \ud800\n中文。\n" * 3, "…\n\n·\n— —"])
 def test_features_are_finite_and_fit_the_model(text: str):
     model = load()
-    x = matrix(split(text), model.words)
+    x = look(split(text), model.words).features
     assert np.isfinite(x).all()
     assert x.shape == (len(split(text).units), model.features)

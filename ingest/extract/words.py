@@ -1,0 +1,138 @@
+"""Words of all lines of a text at once, as hashes: no string is made for a word.
+
+A word is a run of letters, digits, marks and underscores, without case; of a script
+written without spaces, each character with the one after it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ingest.extract.characters import BEYOND, FIRST_WIDE, WIDE, classes, code_points
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    Hashes = NDArray[np.uint64]
+
+_LONGEST = 64  # characters of a word that its hash tells apart by place
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+_SPREAD = np.uint64(0xBF58476D1CE4E5B9)
+_PLACE = 0x100000001B3
+
+
+@cache
+def _folded() -> NDArray[np.uint32]:
+    """Each code point without case, 0 where it is not of a word; shape (65537,).
+
+    A letter whose case folds to several (``ß``) stands for itself, and every character
+    beyond the first plane is none.
+    """
+    table = np.zeros(BEYOND + 1, dtype=np.uint32)
+    for code in range(BEYOND):
+        letter = chr(code)
+        if unicodedata.category(letter)[0] in "LMN" or letter == "_":
+            fold = letter.casefold()
+            table[code] = ord(fold) if len(fold) == 1 else code
+    return table
+
+
+@cache
+def _places() -> Hashes:
+    return np.array([pow(_PLACE, at + 1, 1 << 64) for at in range(_LONGEST)], dtype=np.uint64)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Words in order: hash, line, and length in characters, each of shape (words,)."""
+
+    hashes: Hashes
+    line: NDArray[np.intp]
+    lengths: NDArray[np.intp]
+
+
+def tokens(codes: NDArray[np.integer], breaks: NDArray[np.intp]) -> Tokens:
+    """Words of lines, from code points up to `BEYOND`; ``breaks`` are where the lines end."""
+    folded = _folded().take(codes)
+    at = np.flatnonzero(folded)
+    if not len(at):
+        return Tokens(at.astype(np.uint64), at, at)
+    gap = np.empty(len(at), dtype=bool)
+    gap[0] = True
+    np.not_equal(np.diff(at), 1, out=gap[1:])
+    letters = folded.take(at)
+    wide = letters >= FIRST_WIDE
+    wide &= classes().take(letters) == WIDE
+    some = bool(wide.any())
+    begins = gap.copy() if some else gap
+    if some:
+        begins[1:] |= wide[1:] | wide[:-1]
+    starts = np.flatnonzero(begins)
+    lengths = np.diff(starts, append=len(at))
+    place = np.arange(len(at)) - np.repeat(starts, lengths)
+    mixed = letters * _FACTOR
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= _places().take(place, mode="clip")
+    hashes = np.add.reduceat(mixed, starts)
+    if some:
+        pairs = np.flatnonzero(wide[starts][:-1] & wide[starts][1:] & ~gap[starts][1:])
+        hashes[pairs] += mixed[starts[pairs + 1]] * _SPREAD
+        lengths[pairs] += 1
+    first = at.take(starts)
+    line = np.repeat(np.arange(len(breaks)), np.diff(np.searchsorted(first, breaks), prepend=0))
+    return Tokens(hashes, line, lengths)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is known of words, by their ``hashes`` in order.
+
+    ``languages`` (words, languages): 1 where it is a function word of a language;
+    ``leaning``: log-odds of standing in main text, for words seen on many sites, in the
+    languages of training; ``characters``: code points that work as function words in
+    scripts without spaces.
+    """
+
+    hashes: Hashes
+    languages: NDArray[np.float32]
+    leaning: NDArray[np.float32]
+    characters: NDArray[np.integer]
+
+    def look_up(self, hashes: Hashes) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """For each word, whether it is a function word, and what it leans to.
+
+        Function words are those of the language whose words cover most of the text.
+        """
+        at = np.searchsorted(self.hashes, hashes)
+        at[self.hashes.take(at) != hashes] = len(self.hashes) - 1
+        counts = np.bincount(at, minlength=len(self.hashes)).astype(np.float32)
+        language = self.languages[:, int(np.argmax(counts @ self.languages))]
+        return language.take(at) > 0, self.leaning.take(at)
+
+
+def words_of(languages: Mapping[str, str], characters: str, leaning: Mapping[str, float]) -> Words:
+    """What is known of words, from each language's function words separated by spaces."""
+    spoken = [frozenset(words.split()) for words in languages.values()]
+    every = sorted(frozenset(leaning).union(*spoken))
+    codes = np.minimum(code_points("".join(f"{word}\n" for word in every)), BEYOND)
+    found = tokens(codes, np.flatnonzero(codes == ord("\n")))
+    alone = np.bincount(found.line, minlength=len(every))[found.line] == 1
+    order = np.flatnonzero(alone)[np.argsort(found.hashes[alone])]
+    names = [every[at] for at in found.line[order]]
+    marks = np.zeros((len(names) + 1, len(languages)), dtype=np.float32)
+    for language, words in enumerate(spoken):
+        marks[:-1, language] = [name in words for name in names]
+    last = np.uint64(0xFFFFFFFFFFFFFFFF)  # the place of all words that are not known
+    return Words(
+        np.append(found.hashes[order], last),
+        marks,
+        np.array([*(leaning.get(name, 0.0) for name in names), 0], dtype=np.float32),
+        code_points(characters),
+    )

@@ -20,6 +20,7 @@ PAGE = (ROOT / "docs" / "operations.md").read_text()
 CONFIG = ROOT / "config"
 
 
+@pytest.mark.timeout(320)
 def test_the_commands_of_the_page_run(tmp_path: Path) -> None:
     """In order, in one shell that stops at the first that fails."""
     script = "\n".join(re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
@@ -43,7 +44,7 @@ def test_the_commands_of_the_page_run(tmp_path: Path) -> None:
     }
     done = subprocess.run(
         ["sh", "-eux"], input=script, cwd=home, env=environment, capture_output=True, text=True,
-        timeout=110, check=False,
+        timeout=300, check=False,
     )  # fmt: skip
     log = home / "news" / "daemon.log"
     assert done.returncode == 0, done.stderr[-3000:] + (log.read_text() if log.exists() else "")

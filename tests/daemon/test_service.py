@@ -179,7 +179,9 @@ def test_a_damaged_list_of_pauses_is_no_list(tmp_path: Path) -> None:
 def test_a_reload_takes_on_sources_and_their_number(tmp_path: Path, hand: Hand) -> None:
     daemon = make_daemon(hand, make_settings(tmp_path, "a", concurrency=1))
     daemon.tick()
-    daemon.reload(make_settings(tmp_path, "b", "c", concurrency=3))
+    new = make_settings(tmp_path, "b", "c", concurrency=3)
+    daemon.reload(new)
+    assert daemon.settings is new
     daemon.tick()
     assert daemon.running() == ["a", "b", "c"]
     hand.finish()

@@ -69,6 +69,19 @@ class TestForget:
             assert report.documents == 4
         assert holds(project.store, SECRET) == []
 
+    def test_the_write_ahead_log_that_a_reader_keeps_alive_is_emptied(
+        self, project: Project
+    ) -> None:
+        text = (project.seeds / ONE).read_bytes()
+        (project.seeds / ONE).unlink()
+        project.run()
+        with closing(Store(project.store, write=False)):
+            (project.seeds / ONE).write_bytes(text)
+            project.run(options=RunOptions())
+            assert any(name.endswith("-wal") for name in holds(project.store, SECRET))
+            upkeep.forget(project.settings(), [ONE], copies=False)
+            assert holds(project.store, SECRET) == []
+
     def test_copies_are_named_and_forgotten_on_request(self, project: Project) -> None:
         (project.seeds / "copy.txt").write_bytes((project.seeds / ONE).read_bytes())
         project.run()
@@ -151,11 +164,35 @@ class TestBackup:
         project.run()
         copy = upkeep.backup(project.settings(), tmp_path / "copy")
         data = bytearray((copy / "catalog.db").read_bytes())
-        data[100:] = b"\xff" * (len(data) - 100)
+        for page in range(len(data) // 8192, len(data) // 4096):  # it opens and can be asked
+            data[page * 4096 : (page + 1) * 4096] = b"\xff" * 4096
         (copy / "catalog.db").write_bytes(data)
         with pytest.raises(StoreError):
             upkeep.restore(project.settings(), copy)
         assert len(project.records()) == 5
+
+    def test_what_a_killed_backup_left_is_no_part_of_the_next(
+        self, project: Project, tmp_path: Path
+    ) -> None:
+        project.run()
+        (tmp_path / "copy.partial" / "corpus").mkdir(parents=True)
+        (tmp_path / "copy.partial" / "old").touch()
+        copy = upkeep.backup(project.settings(), tmp_path / "copy")
+        assert not (copy / "old").exists()
+        assert not (tmp_path / "copy.partial").exists()
+
+    def test_a_store_that_was_never_used_keeps_its_page(
+        self, project: Project, tmp_path: Path
+    ) -> None:
+        project.run()
+        copy = upkeep.backup(project.settings(), tmp_path / "copy")
+        unused = tmp_path / "unused"
+        unused.mkdir()
+        (unused / "README.md").write_text("What this folder is for.")
+        assert upkeep.restore(project.settings(store=str(unused)), copy) is None
+        assert (unused / "README.md").read_text() == "What this folder is for."
+        assert (unused / "catalog.db").exists()
+        assert not list(tmp_path.glob("unused.*"))
 
 
 class TestCorpus:

@@ -310,6 +310,26 @@ def test_a_host_that_asks_to_be_left_alone_is_and_the_next_run_goes_on(
     assert site.paths[3:] == ["/s.xml", "/2", "/3"]
 
 
+def test_a_third_round_asks_on_condition_too(site: Site, context: FakeContext) -> None:
+    site.pages["/s.xml"] = marked(pages(*map(dated, serve(site, "/1"))))
+    for _ in range(3):
+        site.requests.clear()
+        run(make(site), context)
+    asked = [headers for path, headers in site.requests if path != "/robots.txt"]
+    assert ["if-none-match" in headers for headers in asked] == [True, True]
+
+
+def test_a_damaged_sitemap_is_told_and_read_as_far_as_it_goes(
+    site: Site, context: FakeContext
+) -> None:
+    (one,) = serve(site, "/1")
+    site.pages["/s.xml"] = marked(pages(dated(one)) + b"<")
+    events = run(make(site), context)
+    assert [event.reason for event in events if isinstance(event, Failed)] == ["damaged"]
+    assert docs(site, events) == ["/1"]
+    assert not any(isinstance(event, Complete) for event in events)
+
+
 # --- bounds ---------------------------------------------------------------------------
 
 

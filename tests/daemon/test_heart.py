@@ -65,6 +65,7 @@ def test_a_clock_set_back_silences_it_no_longer_than_some_seconds(
         mislead(made)
         before = ticks.count
         made.mind()  # not late yet
+        assert made._scheduler.get_job("tick").next_run_time > datetime.now(UTC) + timedelta(0, 99)
         now[0] += heart.LATE_SECONDS + 1
         assert made.age > heart.LATE_SECONDS
         made.mind()

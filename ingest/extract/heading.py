@@ -84,7 +84,8 @@ def author_in(line: str) -> str:
         name = " ".join(words)
     if not 1 <= len(words) <= _MOST_NAMES or name.casefold() in _NO_NAMES:
         return ""
-    return name if all(_may_be_named(word) for word in words) else ""
+    named = all(_may_be_named(word) for word in words) and not words[-1][0].islower()
+    return name if named else ""
 
 
 def _without_date(words: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.extract.heading import author_in
 from ingest.extract.lines import split
 from ingest.extract.plain import VERSION, Cut, cut
 
@@ -84,6 +85,21 @@ def test_title_author_and_date_are_set_aside():
 def test_a_date_in_the_text_is_no_date_of_the_page():
     body = [*ENGLISH, "The ship was built in Bremen, where it was named on 3 June 1959 by a mayor."]
     assert cut("\n\n".join(["Old ferry leaves harbour for the last time", *body])).created == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("By Ada Winter June 3, 2019", "Ada Winter"),
+        ("By Ada Winter on December 24, 2019", "Ada Winter"),
+        ("Von Ada Winter, 3. Juni 2019", "Ada Winter"),
+        ("By April June", "April June"),
+        ("By the sea", ""),
+        ("By Ada Winter, who was there.", ""),
+    ],
+)
+def test_a_byline_gives_the_name_alone(line: str, name: str):
+    assert author_in(line) == name
 
 
 VERSE = [

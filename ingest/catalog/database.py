@@ -51,6 +51,8 @@ def _hint(message: str) -> str:
     text = message.lower()
     if any(word in text for word in ("full", "no space", "quota", "too large")):
         return "Free some space and run again; nothing that was committed is lost."
+    if "disk i/o" in text:  # what SQLite says too where not even its index of the log has room
+        return "Free some space, or check the disk if it has enough; what was committed is kept."
     if (
         "readonly" in text
         or "read-only" in text

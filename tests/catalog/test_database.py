@@ -139,7 +139,7 @@ def test_a_file_of_another_program_is_refused(tmp_path: Path, theirs: str) -> No
         ("unable to open database file", "must be writable"),
         ("database disk image is malformed", "restore a backup"),
         ("file is not a database", "restore a backup"),
-        ("disk I/O error", "ingest check"),
+        ("disk I/O error", "Free some space, or check the disk"),
     ],
 )
 def test_what_sqlite_says_becomes_a_store_error(tmp_path: Path, message: str, hint: str) -> None:

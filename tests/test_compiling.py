@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import importlib
+import shutil
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -101,3 +104,30 @@ def test_an_items_time_limit_stands_still():
         assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 60
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+@pytest.mark.usefixtures("no_cache_variable")
+def test_what_a_changed_module_calls_is_compiled_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """numba looks at the file of the function alone; its callees are compiled into it."""
+    for name, source in (
+        ("callee", "import numba\n@numba.njit\ndef one(x):\n    return x + 1\n"),
+        ("caller", "from callee import one\ndef twice(x):\n    return one(one(x))\n"),
+    ):
+        (tmp_path / f"{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def made() -> int:
+        for name in ("callee", "caller"):
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        importlib.invalidate_caches()
+        caller = importlib.import_module("caller")
+        return compiling.ready(caller.twice, str(tmp_path / "cache"), (1,))(1)
+
+    assert made() == 3
+    (tmp_path / "callee.py").write_text(
+        "import numba\n@numba.njit\ndef one(x):\n    return x + 10\n"
+    )
+    shutil.rmtree(tmp_path / "__pycache__", ignore_errors=True)
+    assert made() == 21

@@ -1,8 +1,8 @@
 """The story half of the signature kernel: tokens in, term vector and story signature out.
 
-The compiled counterpart of `terms.terms`, `story.pack` and `story.story_signature`; those
-define what is computed here, and why.  Weights are integers, in units of 1/128 or 1/128^2,
-or floats that hold such numbers exactly, so that both give the same bytes.
+The compiled counterpart of `terms.terms`, `story.pack` and `story.story_signature`, with
+`kernel_vector`; those define what is computed here, and why.  Weights are integers, in
+units of 1/128 or 1/128^2, or floats that hold such numbers exactly: both give the same bytes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from ingest.dedup import rarity, story
+from ingest.dedup import rarity
 from ingest.dedup import terms as reference
 from ingest.dedup.kernel import (
     FOLD_MASK,
@@ -32,6 +32,7 @@ from ingest.dedup.kernel import (
     tokens_or_whole,
     whole,
 )
+from ingest.dedup.kernel_vector import STEP, heaviest, packed, vector, weights_of
 from ingest.dedup.tokens import BASE as TOKEN_BASE
 
 if TYPE_CHECKING:
@@ -41,30 +42,26 @@ Table: TypeAlias = "tuple[Hashes, float, int, int]"
 """Of `Rarity`: slots (`fill`), per_character, run, and whether there is a list."""
 Text: TypeAlias = "tuple[Bytes, int, int]"
 """UTF-8 bytes; whether they are ASCII; and code points."""
-Tokens: TypeAlias = "tuple[Hashes, NDArray[np.int64], NDArray[np.bool_]]"
-"""Of each token: its hash; end << 32 | start; whether its first character folds to another."""
+Tokens: TypeAlias = "tuple[Hashes, NDArray[np.int64], Bytes]"
+"""Of each token: its hash; end << 32 | start; what its first character is (`CAPITAL`, `DIGIT`)."""
 Occurrences: TypeAlias = "tuple[Hashes, NDArray[np.int32], NDArray[np.float32]]"
 """Of each occurrence of a term: hash, its first token, rarity above `terms.COMMON`."""
-Sums: TypeAlias = "tuple[Rows, NDArray[np.int64], NDArray[np.float32]]"
-"""Of each term: hash, count, rarity above `terms.COMMON`."""
+Sums: TypeAlias = "tuple[Rows, NDArray[np.int64], NDArray[np.float32], NDArray[np.int32]]"
+"""Of each term: hash, count, rarity above `terms.COMMON`, its first token."""
 
 HASH_BITS, RARITY_BITS = 32, 10
 RARITY_MASK = np.uint64((1 << RARITY_BITS) - 1)
-STEP = 128.0
-UNIT = np.float32(STEP * STEP)
 START_MASK = (1 << START_BITS) - 1
 RUN = np.uint64(rarity._RUN)  # noqa: SLF001 - the same hash of runs
 CHANCE = np.float32(rarity._CHANCE)  # noqa: SLF001 - the same estimate
 RAREST = np.float32(rarity.RAREST)
 COMMON = np.float32(reference.COMMON)
 UNKNOWN = np.float32(-1)
-NAMES, SHARE = reference.NAMES, reference.SHARE
-TERMS, LEAD = reference.TERMS, reference.LEAD
+NAMES = reference.NAMES
+LEAD = reference.LEAD
 TITLE_WEIGHT, LEAD_WEIGHT = reference.TITLE_WEIGHT, reference.LEAD_WEIGHT
-LEVELLING = reference._LEVELLING  # noqa: SLF001 - the same rounds
-LARGEST = 255
-FEW = 64
-SIGNED = story.SIGNED
+CAPITAL = np.uint8(1)
+ZERO, NINE = ord("0"), ord("9")
 BASE = np.uint64(TOKEN_BASE)
 LINE_BREAK = np.uint64(ord("\n"))
 NO_HASH = np.uint64(0)
@@ -120,7 +117,7 @@ def run_hash(hashes: Hashes, first: int, size: int) -> np.uint64:
 @jit
 def find_occurrences(tokens: Tokens, table: Table) -> Occurrences:
     """See `terms.occurrences`; a token alone is not looked up yet (`sum_up` does it once)."""
-    hashes, spans, capitals = tokens
+    hashes, spans, kinds = tokens
     keys = np.empty(2 * hashes.size, np.uint64)
     places = np.empty(2 * hashes.size, np.int32)
     above = np.empty(2 * hashes.size, np.float32)
@@ -134,7 +131,7 @@ def find_occurrences(tokens: Tokens, table: Table) -> Occurrences:
     if joined:
         n = find_runs(hashes, spans, table, (keys, places, above), n)
     for i in range(hashes.size - 1):
-        if capitals[i] and capitals[i + 1] and gap(spans, i) == 1:
+        if kinds[i] & kinds[i + 1] & CAPITAL and gap(spans, i) == 1:
             both = max(own_rarity(hashes, spans, i, table) - COMMON, np.float32(0))
             both += max(own_rarity(hashes, spans, i + 1, table) - COMMON, np.float32(0))
             keys[n], places[n] = run_hash(hashes, i, 2), i
@@ -197,7 +194,7 @@ def sum_up(tokens: Tokens, found: Occurrences, line: int, table: Table) -> Sums:
         used += int(held == 0)
         slots[slot] = half << HALF | np.uint64(entry + 1)
     look_up_singles(tokens, first[:used], rarities[:used], table)
-    return short[:used], counts[:used], rarities[:used]
+    return short[:used], counts[:used], rarities[:used], first[:used]
 
 
 @jit
@@ -232,145 +229,19 @@ def gap(spans: NDArray[np.int64], place: int) -> int:
 
 
 @jit
-def weights_of(counts: NDArray[np.int64], rarities: NDArray[np.float32]) -> NDArray[np.int64]:
-    """See `terms.log_tf`: log(1 + count) times rarity, each to 1/128, as integers."""
-    weights = np.empty(counts.size, np.int64)
-    known = np.zeros(FEW, np.int64)  # most terms occur once or twice, and a logarithm is 15 ns
-    for i in range(counts.size):
-        tf = known[counts[i] & (FEW - 1)] if counts[i] < FEW else 0
-        if tf == 0:
-            tf = np.int64(np.rint(np.log1p(np.float64(counts[i])) * STEP))
-            if counts[i] < FEW:
-                known[counts[i]] = tf
-        weights[i] = tf * np.int64(rarities[i] * np.float32(STEP))
-    return weights
-
-
-@jit
-def vector(hashes: Rows, weights: NDArray[np.int64]) -> tuple[Rows, Bytes]:
-    """See `terms.weigh`: the weightiest terms, sorted by hash, levelled, at 8 bits."""
-    order = np.empty(hashes.size, np.uint64)
-    n = 0
-    for i in range(hashes.size):
-        if weights[i] > 0:
-            order[n] = (LOW32 - np.uint64(weights[i])) << HALF | np.uint64(hashes[i])
-            n += 1
-    order = least(order[:n], TERMS)
-    turned = np.empty(order.size, np.uint64)
-    for i in range(order.size):
-        turned[i] = (order[i] & LOW32) << HALF | (LOW32 - (order[i] >> HALF))
-    sort_few(turned)
-    kept = np.empty(order.size, np.uint32)
-    values = np.empty(order.size, np.float32)
-    for i in range(order.size):
-        kept[i] = np.uint32(turned[i] >> HALF)
-        values[i] = np.float32(np.float32(turned[i] & LOW32) / UNIT)
-    return kept, to_bytes(level(values))
-
-
-@jit
-def least(keys: NDArray[np.uint64], count: int) -> NDArray[np.uint64]:
-    """The ``count`` smallest keys, in no order, by Hoare's selection in place.
-
-    `np.partition` does the same, and took 12 of 30 seconds to compile.
-    """
-    low, high = 0, keys.size - 1
-    while low < high and count <= high:
-        pivot, left, right = keys[(low + high) // 2], low, high
-        while left <= right:
-            while keys[left] < pivot:
-                left += 1
-            while keys[right] > pivot:
-                right -= 1
-            if left <= right:
-                keys[left], keys[right] = keys[right], keys[left]
-                left, right = left + 1, right - 1
-        if count - 1 <= right:
-            high = right
-        elif count - 1 >= left:
-            low = left
-        else:
-            break
-    return keys[: min(count, keys.size)]
-
-
-@jit
-def sort_few(keys: NDArray[np.uint64]) -> None:
-    """Sort up to about a hundred keys in place, by insertion (`ndarray.sort`: 2 s to compile)."""
-    for i in range(1, keys.size):
-        key, place = keys[i], i
-        while place > 0 and keys[place - 1] > key:
-            keys[place] = keys[place - 1]
-            place -= 1
-        keys[place] = key
-
-
-@jit
-def level(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """See `terms._level`."""
-    share = max(SHARE, 2.0 / max(values.size, 1))
-    for _ in range(LEVELLING):
-        total = 0.0
-        for i in range(values.size):
-            total += np.float64(values[i]) * np.float64(values[i])
-        most = np.float32(np.rint(np.sqrt(share * total) * STEP) / STEP)
-        for i in range(values.size):
-            values[i] = min(values[i], most)
-    return values
-
-
-@jit
-def to_bytes(values: NDArray[np.float32]) -> Bytes:
-    """See `terms._round`."""
-    out = np.empty(values.size, np.uint8)
-    if values.size:
-        largest = values[0]
-        for i in range(1, values.size):
-            largest = max(largest, values[i])
-        scale = np.float32(np.float32(LARGEST) / largest)
-        for i in range(values.size):
-            out[i] = np.uint8(max(np.rint(np.float32(values[i] * scale)), np.float32(1)))
-    return out
-
-
-@jit
-def heaviest(hashes: Rows, weights: Bytes) -> Rows:
-    """See `story.heaviest`."""
-    order = np.empty(hashes.size, np.uint64)
-    for i in range(hashes.size):
-        order[i] = np.uint64(LARGEST - weights[i]) << HALF | np.uint64(hashes[i])
-    sort_few(order)
-    out = np.empty(min(SIGNED, order.size), np.uint32)
-    for i in range(out.size):
-        out[i] = np.uint32(order[i] & LOW32)
-    return out
-
-
-@jit
-def packed(hashes: Rows, weights: Bytes) -> Bytes:
-    """See `story.pack`."""
-    out = np.empty(5 * hashes.size, np.uint8)
-    for i in range(hashes.size):
-        for byte in range(4):
-            out[4 * i + byte] = np.uint8(hashes[i] >> np.uint32(8 * byte) & np.uint32(0xFF))
-        out[4 * hashes.size + i] = weights[i]
-    return out
-
-
-@jit
-def find_capitals(
-    text: Bytes, leads: NDArray[np.int64], alphabet: Alphabet, out: NDArray[np.bool_]
-) -> None:
-    """Tell of each token whether its first character folds to another."""
+def tell_kinds(text: Bytes, leads: NDArray[np.int64], alphabet: Alphabet, out: Bytes) -> None:
+    """Tell of each token whether its first character folds to another, and if it is a digit."""
     fold, index, pages = alphabet
     for i in range(leads.size):
         letter = text[leads[i]]
         if letter < ONE_BYTE:
-            out[i] = fold[letter] != letter
+            kind = np.uint8(fold[letter] != letter)
+            kind |= np.uint8((letter >= ZERO) & (letter <= NINE)) << np.uint8(1)
+            out[i] = kind
         else:
             point, _ = decode(text, leads[i])
             entry = pages[index[point >> np.uint32(8)], point & np.uint32(255)]
-            out[i] = (entry & FOLD_MASK) != 0
+            out[i] = np.uint8((entry & FOLD_MASK) != 0)
 
 
 @jit
@@ -384,19 +255,19 @@ def joined_tokens(title: Text, text: Text, mine: Spans, alphabet: Alphabet) -> T
         if offset:
             combined = combined * BASE + LINE_BREAK
         tokens = np.full(1, fmix64(whole(text[0], combined)))
-        return tokens, np.full(1, (offset + text[2]) << START_BITS), np.zeros(1, np.bool_)
+        return tokens, np.full(1, (offset + text[2]) << START_BITS), np.zeros(1, np.uint8)
     first = before.size
     tokens = np.empty(first + hashes.size, np.uint64)
     places = np.empty(tokens.size, np.int64)
-    capitals = np.empty(tokens.size, np.bool_)
+    kinds = np.empty(tokens.size, np.uint8)
     for i in range(first):
         tokens[i], places[i] = before[i], its_spans[i]
     for i in range(hashes.size):
         tokens[first + i] = hashes[i]
         places[first + i] = spans[i] + (offset << START_BITS | offset)
-    find_capitals(title[0], its_leads, alphabet, capitals[:first])
-    find_capitals(text[0], leads, alphabet, capitals[first:])
-    return tokens, places, capitals
+    tell_kinds(title[0], its_leads, alphabet, kinds[:first])
+    tell_kinds(text[0], leads, alphabet, kinds[first:])
+    return tokens, places, kinds
 
 
 def sign(
@@ -415,6 +286,6 @@ def sign(
     mine = tokenise(text[0], text[1], alphabet)
     near = near_rows(tokens_or_whole(mine[0], text[0]), permutations[0])
     tokens = joined_tokens(title, text, mine, alphabet)
-    terms, counts, rarities = sum_up(tokens, find_occurrences(tokens, table), line, table)
-    hashes, weights = vector(terms, weights_of(counts, rarities))
+    terms, counts, rarities, first = sum_up(tokens, find_occurrences(tokens, table), line, table)
+    hashes, weights = vector(terms, weights_of(counts, rarities), tokens[2], first)
     return near, minhash(heaviest(hashes, weights), permutations[1]), packed(hashes, weights)

@@ -12,6 +12,8 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from ingest.extract.library import trafilatura
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -71,6 +73,7 @@ def author(tree: HtmlElement) -> str | None:
 
     A name of one word is left out: of 40 read by hand, most were sites and labels.
     """
+    trafilatura()
     from trafilatura.json_metadata import normalize_authors  # noqa: PLC0415 - heavy
 
     ranked: list[list[HtmlElement]] = [[], [], []]

@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ingest.extract import byline
+from ingest.extract.library import trafilatura
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,7 @@ def declared(tree: HtmlElement, url: str, dates: Mapping[str, Any]) -> Any:
     ``dates`` are the parameters of `htmldate.find_date`.  Raises whatever trafilatura and
     htmldate raise on malformed pages.
     """
+    trafilatura()
     from courlan import extract_domain  # noqa: PLC0415 - heavy
     from htmldate import find_date  # noqa: PLC0415 - heavy
     from trafilatura import metadata as library  # noqa: PLC0415 - heavy

@@ -13,8 +13,6 @@ page that needs none of them.
 
 from __future__ import annotations
 
-import logging
-import warnings
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
@@ -23,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ingest.documents import Extracted, Rejected
 from ingest.extract import markup, metadata
 from ingest.extract.declared import declared
+from ingest.extract.library import trafilatura
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -85,7 +84,7 @@ def _fuller(tree: HtmlElement, text: str, faults: list[str], way: str) -> tuple[
     if way or len(text) >= _LITTLE:
         return text, way
     enough = len(text) / _LITTLE_SHARE
-    if enough >= markup.text_length(tree) or enough >= len(_library().html2txt(tree)):
+    if enough >= markup.text_length(tree) or enough >= len(trafilatura().html2txt(tree)):
         return text, way
     fuller = _text(tree, faults, fast=False)
     return (fuller, "+full") if len(fuller) > _MUCH_MORE * len(text) else (text, way)
@@ -118,7 +117,7 @@ def _text(tree: HtmlElement, faults: list[str], *, fast: bool = True) -> str:
     The tree stays as it is: trafilatura works on a copy, which costs it 0.3 ms.
     """
     try:
-        found: Any = _library().bare_extraction(tree, fast=fast, include_comments=False)
+        found: Any = trafilatura().bare_extraction(tree, fast=fast, include_comments=False)
     except _known_faults() as fault:
         faults.append(type(fault).__name__)
         return ""
@@ -143,15 +142,3 @@ def _known_faults() -> tuple[type[Exception], ...]:
 
     seen = (ValueError, TypeError, AttributeError, LookupError, AssertionError, RecursionError)
     return (LxmlError, *seen)
-
-
-@cache
-def _library() -> Any:
-    """Load trafilatura (0.3 s), and silence it: what it would say, the way taken tells."""
-    for name in ("trafilatura", "htmldate", "courlan"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its downloader misses PySocks, and is never used
-        import trafilatura  # noqa: PLC0415
-
-    return trafilatura

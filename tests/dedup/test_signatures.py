@@ -27,6 +27,11 @@ TEXTS = st.one_of(
     st.text(alphabet=st.characters(exclude_categories=())),
     st.text(alphabet="ab AB\n北京.é_1"),
     st.lists(st.sampled_from(STORY.split(" ")), max_size=120).map(" ".join),
+    # More numbers than a vector holds (`terms.NUMBERS`), among names and words.
+    st.lists(
+        st.integers(0, 99_999).map(str) | st.sampled_from(["7x", "Alibaba", "police", "Ma"]),
+        max_size=60,
+    ).map(" ".join),
 )
 
 

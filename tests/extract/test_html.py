@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from ingest.documents import Extracted, RawDocument, Rejected
 from ingest.extract import ExtractOptions, extract
-from ingest.extract.html import _library, extract_page
+from ingest.extract.html import extract_page
+from ingest.extract.library import trafilatura
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -283,7 +284,7 @@ def _f1(pairs: list[tuple[str, str]]) -> float:
 def test_f1_beside_bare_trafilatura(
     data_archive: Callable[[str], Path], archive: str, target: float
 ) -> None:
-    bare_extraction = _library().bare_extraction
+    bare_extraction = trafilatura().bare_extraction
     gold = next(data_archive(archive).rglob("gold.jsonl"))
     ours, bare = [], []
     fuller = 0

@@ -242,12 +242,15 @@ def gone(processes: list[psutil.Process], seconds: float = 5) -> bool:
 
 
 SCRIPT = """
+    import signal
     import sys
     import engine_work
     from ingest.engine.base import Limits
     from ingest.engine.processes import Processes
 
     def main():
+        # Whoever starts the tests in the background of a shell has this ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         items = ["a", *{items}]
         engine = Processes(len(items), Limits(seconds={seconds}), ("numpy",))
         try:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
@@ -23,9 +22,11 @@ from ingest.documents import Document, Rejected
 from ingest.errors import SettingsError
 from ingest.normalise.canonical import canonical
 from ingest.normalise.words import count_words
+from ingest.plugins import entry_points
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from importlib.metadata import EntryPoint
 
     Step: TypeAlias = Callable[[Document], Document | Rejected]
     StepConfig: TypeAlias = tuple[str, Mapping[str, Any]]

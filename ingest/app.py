@@ -9,11 +9,9 @@ from __future__ import annotations
 import os
 import secrets
 import time
-import traceback
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -23,8 +21,9 @@ from ingest.catalog.ledger import SQLiteLedger
 from ingest.catalog.runs import SourceRun
 from ingest.catalog.store import Store
 from ingest.catalog.views import Views
-from ingest.errors import IngestError, SourceError, StoreError, StoreVersion
-from ingest.outcome import RunReport, SourceReport
+from ingest.errors import SourceError, StoreError, StoreVersion
+from ingest.notices import compiling_told
+from ingest.outcome import RunReport, SourceReport, what_broke
 from ingest.pipeline import Job, Tally, ingest
 from ingest.publish.ledger import Published, Wanted
 from ingest.publish.lines import link_body
@@ -38,6 +37,7 @@ from ingest.wiring import (
     make_engine,
     make_judge,
     make_recipe,
+    make_signer,
     raw_folder,
     rules_version,
     sources_of,
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from ingest.catalog.runs import Status
     from ingest.engine.base import Engine
+    from ingest.errors import IngestError
     from ingest.judge import Judge
     from ingest.settings import Settings
     from ingest.turns import Seat
@@ -195,15 +196,6 @@ def make_publisher(settings: Settings, options: RunOptions) -> Publisher:
     )
 
 
-def _place(error: Exception) -> str:
-    """What went wrong, and where; what a bug says of itself may quote a document."""
-    if isinstance(error, IngestError):
-        return str(error)
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(last.filename).name}:{last.lineno}"
-    return f"{type(error).__name__} at {where}: a bug, the log has its traceback"
-
-
 class _Pass:
     """One run over an open store; its seat holds the lock, and whatever it writes is a turn."""
 
@@ -228,8 +220,9 @@ class _Pass:
                 self.store.connection.execute("BEGIN IMMEDIATE")
             number = self._begin()
         reports: list[SourceReport] = []
+        cache = make_signer(self._settings).cache
         with self._accounted(lambda: self.store.runs.end(number, self._now(), "failed", {})):
-            with self._options.engine(self._settings) as engine:
+            with compiling_told(cache), self._options.engine(self._settings) as engine:
                 judge = make_judge(self.store, self._settings, number, self._now())
                 judge.checkpoint = self._options.fault
                 for part in parts:
@@ -244,7 +237,8 @@ class _Pass:
         with self._seat.turn():
             self._publisher.recover(self._ledger)
             number = self._begin()
-        with self._seat.turn(), self.store.transaction():
+        cache = make_signer(self._settings).cache
+        with compiling_told(cache), self._seat.turn(), self.store.transaction():
             tally = decide_all(
                 self.store,
                 self._settings,
@@ -293,7 +287,7 @@ class _Pass:
                 report = self._report(part, "failed", tally, error)
                 log.error("source failed", reason=report.error, hint=report.hint)  # noqa: TRY400 - the reason is for people
             except Exception as error:
-                why = _place(error)
+                why = what_broke(error)
                 broken = SourceRun(name, started, self._now(), "failed", tally.counts, why)
                 with self._accounted(lambda: self.store.runs.end_source(number, broken)):
                     raise
@@ -388,6 +382,7 @@ class _Pass:
         if self._options.dry_run:
             self.store.connection.execute("ROLLBACK")
             return False
+        self._options.progress("publishing", counts)
         publication = self._publisher.publish(self._ledger, self._run_id)
         with self.store.transaction():
             self.store.runs.end(number, self._now(), status, counts)

@@ -48,7 +48,7 @@ def check(settings: Settings, *, deep: bool = False) -> list[Finding]:
     ``deep`` also fetches one document from each source and prepares it, storing nothing.
     """
     return [
-        Finding("settings", f"{len(settings.source)} sources, store in {settings.store}"),
+        Finding("settings", f"sources: {len(settings.source)}, store in {settings.store}"),
         *_check_sources(settings, deep=deep),
         _check_store(settings),
         _check_disk(settings.store),
@@ -129,6 +129,8 @@ def _check_store(settings: Settings) -> Finding:
     folder = settings.store
     if not (folder / "catalog.db").exists():
         where = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        if not where.is_dir():
+            return Finding("store", f"{where} is no folder", "See --store.", exit_code=3)
         if not os.access(where, os.W_OK):
             return Finding("store", f"{where} is not writable", "See --store.", exit_code=3)
         return Finding("store", f"{folder} is new; the first run makes it")

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ingest.errors import IngestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ingest.catalog.runs import Status
+
+
+def what_broke(error: Exception) -> str:
+    """What went wrong, and where, without what a bug says of itself: it may quote a document."""
+    if isinstance(error, IngestError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}:{last.lineno}"
+    return f"{type(error).__name__} at {where}: a bug, the log has its traceback"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _MESSAGES = {
     "path_type": "should be a path",
+    "tuple_type": "should be a list",
+    "model_type": "should be a table",
+    "dict_type": "should be a table",
     "bool_parsing": "should be true or false",
     "int_parsing": "should be a whole number",
     "float_parsing": "should be a number",
@@ -26,41 +29,64 @@ def explain(
     error: ValidationError, model: type[BaseModel], known: list[str] | None = None
 ) -> Iterable[str]:
     """One line for each key that is unknown, missing or wrong; ``known`` are the keys there are."""
-    told = set()
-    for problem in error.errors(include_url=False):
-        line = _line(problem, model, known)
-        # A key of several types gives one error for each; that of the first says enough.
-        if (place := line.split(":")[0]) not in told:
-            told.add(place)
-            yield line
+    problems = [(_path(each["loc"], model), each) for each in error.errors(include_url=False)]
+    told: set[tuple[int | str, ...]] = set()
+    for path, problem in problems:
+        # A key of several types gives one error for each: that of the first says enough, but
+        # for one that got as far as an item of a list.
+        deeper = any(len(other) > len(path) == sum(_same(other, path)) for other, _ in problems)
+        if path not in told and not deeper:
+            told.add(path)
+            yield _line(path, problem, model, known)
 
 
-def _line(problem: ErrorDetails, model: type[BaseModel], known: list[str] | None) -> str:
-    path = _path(problem["loc"], model)
+def _same(one: tuple[int | str, ...], other: tuple[int | str, ...]) -> Iterable[bool]:
+    return (a == b for a, b in zip(one, other, strict=False))
+
+
+def _line(
+    path: tuple[int | str, ...],
+    problem: ErrorDetails,
+    model: type[BaseModel],
+    known: list[str] | None,
+) -> str:
     where = ".".join(str(part) for part in path) or "settings"
     if problem["type"] == "extra_forbidden":
         names = known or list(_model_at(model, path[:-1]).model_fields)
         return f"{where}: unknown key{suggest(str(path[-1]), names)}"
     if problem["type"] == "missing":
         return f"{where}: this key is required"
-    if path in {("source",), ("step",)}:
-        return f"{where}: write [[{where}]], with two brackets: there may be several"
+    if problem["type"] == "tuple_type" and path[-1] in {"source", "step"}:
+        table = ".".join(part for part in path if isinstance(part, str))
+        return f"{where}: write [[{table}]], with two brackets: there may be several"
     if problem["type"] == "string_pattern_mismatch":
         message = "should be letters, digits, '.', '_' and '-', beginning with one of the first two"
     else:
         plain = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
         message = _MESSAGES.get(problem["type"], plain)
-    given = "" if isinstance(problem["input"], dict) else f", not {problem['input']!r}"
-    return f"{where}: {message}{given}"
+    return f"{where}: {message}{_instead(problem, message)}"
+
+
+def _instead(problem: ErrorDetails, message: str) -> str:
+    """What was given, where it is short and not named yet; a check of a whole list names it."""
+    given = problem["input"]
+    whole = isinstance(given, dict | list | tuple) and problem["type"] == "value_error"
+    if whole or isinstance(given, dict) or repr(given) in message:
+        return ""
+    return f", not {given!r}"
 
 
 def _path(location: tuple[int | str, ...], model: type[BaseModel]) -> tuple[int | str, ...]:
-    """The keys that lead to the problem, without the branch of a union that pydantic adds."""
+    """The keys that lead to the problem, without the branches of unions that pydantic adds."""
     known = model.model_fields
-    if len(location) > 1 and str(location[0]) in known:
-        union = any(mark in str(location[-1]) for mark in "[(") or location[-1] in {"str", "int"}
-        return location[:-1] if union else location
-    return location
+    if len(location) == 1 or str(location[0]) not in known:
+        return location
+    rest = (part for part in location[1:] if not _is_branch(part))
+    return (location[0], *rest)
+
+
+def _is_branch(part: int | str) -> bool:
+    return isinstance(part, str) and (part in {"str", "int"} or "[" in part or "(" in part)
 
 
 def _model_at(model: type[BaseModel], path: Iterable[int | str]) -> type[BaseModel]:

@@ -46,12 +46,20 @@ def _command() -> None:
     stdout = sys.stdout
     try:
         app(prog_name="ingest")
-    except SystemExit:
+    except SystemExit as end:
+        if _was_interrupted(end):
+            raise KeyboardInterrupt from None
         stdout.flush()  # here, where a full disk or a closed pipe can still be told
         if sys.stdout is not stdout:
             # Typer's answer to a closed pipe is exit code 1, which is that of a failed source.
             raise BrokenPipeError from None
         raise
+
+
+def _was_interrupted(end: SystemExit) -> bool:
+    """Whether Typer made an exit of a Ctrl-C, of which it says nothing."""
+    left = end.__context__
+    return left is not None and isinstance(left.__cause__, KeyboardInterrupt)
 
 
 def _mend_streams() -> None:

@@ -8,6 +8,7 @@ import typer
 
 from ingest.cli import corpus, upkeep
 from ingest.cli.options import (
+    AlwaysJson,
     Config,
     Document,
     Json,
@@ -213,10 +214,12 @@ def schema(
         Literal["record", "link"],
         typer.Argument(metavar="record|link", help="Which lines: documents or links."),
     ] = "record",
+    json: AlwaysJson = True,
 ) -> None:
     """Print the JSON Schema of the corpus's lines."""
     from ingest.cli import looking  # noqa: PLC0415 - heavy
 
+    del json
     looking.schema(table)
 
 

@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ingest.cli.options import Config, Json, StoreDir, Wait, examples, load_settings
+from ingest.cli.options import (
+    AlwaysJson,
+    Config,
+    Json,
+    StoreDir,
+    Wait,
+    examples,
+    load_settings,
+)
 from ingest.cli.upkeep import ready
 
 if TYPE_CHECKING:
-    from ingest.publish.export import Splits
+    from ingest.publish.export import ExportOptions, Splits
+
+_STDOUT = Path("-")
 
 app = typer.Typer(help="Look after the published corpus.", no_args_is_help=True)
 
@@ -42,11 +52,13 @@ def since(
     sequence: Annotated[int, typer.Argument(metavar="N", min=0, help="The last number seen.")],
     config: Config = None,
     store: StoreDir = None,
+    json: AlwaysJson = True,
 ) -> None:
     """Print every change after sequence number N, one JSON object a line."""
     from ingest.cli import printing  # noqa: PLC0415 - heavy
     from ingest.publish.corpus import open_corpus  # noqa: PLC0415 - heavy
 
+    del json
     with open_corpus(load_settings(config, store).store) as opened:
         for change in opened.changes(sequence):
             printing.json(change._asdict())
@@ -85,34 +97,40 @@ def stats(config: Config = None, store: StoreDir = None, json: Json = False) -> 
         printing.record(counted)
 
 
+_Target = Annotated[
+    Path,
+    typer.Argument(metavar="OUT", help="File to write, `-` for stdout; a folder with --splits."),
+]
+_Form = Annotated[Literal["jsonl", "parquet"], typer.Option("--format", help="Form of the output.")]
+_Canonical = Annotated[
+    bool, typer.Option("--canonical", help="Sorted by id, without run_id and added.")
+]
+_Sources = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Only this source; repeatable.")
+]
+_Languages = Annotated[
+    list[str] | None, typer.Option(metavar="CODE", help="Only this language; repeatable.")
+]
+_From = Annotated[str, typer.Option("--from", metavar="DATE", help="Created on this day or later.")]
+_To = Annotated[str, typer.Option("--to", metavar="DATE", help="Created before this day.")]
+_OnePerStory = Annotated[
+    bool, typer.Option("--one-per-story", help="Only the first document of each story.")
+]
+_Shares = Annotated[
+    str, typer.Option(metavar="T,V,T", help="Shares of train, valid, test: 0.9,0.05,0.05.")
+]
+
+
 def export(
-    target: Annotated[
-        Path, typer.Argument(metavar="OUT", help="File to write; a folder with --splits.")
-    ],
-    form: Annotated[
-        Literal["jsonl", "parquet"], typer.Option("--format", help="Form of the output.")
-    ] = "jsonl",
-    canonical: Annotated[
-        bool, typer.Option("--canonical", help="Sorted by id, without run_id and added.")
-    ] = False,
-    source: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this source; repeatable.")
-    ] = None,
-    language: Annotated[
-        list[str] | None, typer.Option(metavar="CODE", help="Only this language; repeatable.")
-    ] = None,
-    since_date: Annotated[
-        str, typer.Option("--from", metavar="DATE", help="Created on this day or later.")
-    ] = "",
-    until_date: Annotated[
-        str, typer.Option("--to", metavar="DATE", help="Created before this day.")
-    ] = "",
-    one_per_story: Annotated[
-        bool, typer.Option("--one-per-story", help="Only the first document of each story.")
-    ] = False,
-    splits: Annotated[
-        str, typer.Option(metavar="T,V,T", help="Shares of train, valid, test: 0.9,0.05,0.05.")
-    ] = "",
+    target: _Target,
+    form: _Form = "jsonl",
+    canonical: _Canonical = False,
+    source: _Sources = None,
+    language: _Languages = None,
+    since_date: _From = "",
+    until_date: _To = "",
+    one_per_story: _OnePerStory = False,
+    splits: _Shares = "",
     config: Config = None,
     store: StoreDir = None,
     json: Json = False,
@@ -130,13 +148,37 @@ def export(
         one_per_story,
     )
     options = module.ExportOptions(form, canonical, filters, _shares(splits))
+    _check_target(target, options)
     with open_corpus(load_settings(config, store).store) as opened:
+        if target == _STDOUT:
+            printing.raw(module.export_lines(opened, options))
+            return
         done = module.export(opened, target, options)
     if json:
         printing.json({"documents": done.documents, "files": dict(done.files)})
         return
     for path, count in done.files.items():
         printing.line(f"{printing.plural(count, 'document')}  {path}")
+
+
+def _check_target(target: Path, options: ExportOptions) -> None:
+    """Raise `UsageError` for what a file that is renamed into its place would destroy."""
+    from ingest.errors import UsageError  # noqa: PLC0415 - heavy
+
+    if target == _STDOUT:
+        if options.splits or options.format != "jsonl":
+            raise UsageError("`-` takes one stream of JSON Lines: no --splits, no --format")
+    elif options.splits is None and target.is_dir():
+        raise UsageError(
+            f"{target} is a folder", hint="Name a file in it; folders go with --splits."
+        )
+    elif options.splits and target.is_file():
+        raise UsageError(f"{target} is a file", hint="--splits writes three files into a folder.")
+    elif target.exists() and not (target.is_file() or target.is_dir()):
+        raise UsageError(
+            f"{target} is a pipe or device, which is not to be replaced by a file",
+            hint="`ingest export -` writes to standard output.",
+        )
 
 
 def _day(text: str) -> str:

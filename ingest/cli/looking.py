@@ -106,7 +106,7 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
     text = document.pop("text")
     printing.record(document)
     printing.line()
-    printing.line(text)
+    printing.block(text)
 
 
 def status(settings: Settings, *, as_json: bool) -> None:

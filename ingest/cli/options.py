@@ -22,6 +22,9 @@ Wait = Annotated[
     float, typer.Option("--wait", metavar="S", min=0, help="Seconds to wait for another writer.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+AlwaysJson = Annotated[
+    bool, typer.Option("--json", help="As with other commands; it prints nothing else.")
+]
 LogFormat = Annotated[
     Literal["human", "json"],
     typer.Option("--log-format", envvar="INGEST_LOG_FORMAT", help="Form of the log on stderr."),

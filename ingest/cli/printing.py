@@ -18,11 +18,27 @@ if TYPE_CHECKING:
 _TITLE_WIDTH = 72
 _SHOWN_MEMBERS = 8
 _PAIRED_MEMBERS = 5
+# Names and titles come from anywhere: a page's title must not write on the user's terminal.
+_ONE_LINE = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != ord("\t")
+}
+_LINES = {code: seen for code, seen in _ONE_LINE.items() if code != ord("\n")}
 
 
 def line(text: str = "") -> None:
-    """One line of output."""
-    sys.stdout.write(text + "\n")
+    """One line of output; what would move a terminal's cursor or colours is escaped."""
+    sys.stdout.write(text.translate(_ONE_LINE) + "\n")
+
+
+def block(text: str) -> None:
+    """Text of several lines, escaped as `line` does."""
+    sys.stdout.write(text.translate(_LINES) + "\n")
+
+
+def raw(lines: Iterable[bytes]) -> None:
+    """Lines as they are, each with its newline."""
+    sys.stdout.flush()
+    sys.stdout.buffer.writelines(lines)
 
 
 def json(value: Any) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from ingest import app, reports, upkeep
 from ingest.cli import logs, printing
 from ingest.cli.stopping import stop_on_signals
+from ingest.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -125,7 +126,11 @@ def _fixed() -> app.RunOptions:
     """Clock and run id fixed by the environment, for whoever wants the same bytes twice."""
     options = app.RunOptions(run_id=os.environ.get("INGEST_RUN_ID", ""))
     if now := os.environ.get("INGEST_NOW"):
-        moment = datetime.fromisoformat(now)
+        try:
+            moment = datetime.fromisoformat(now)
+        except ValueError:
+            said = f"INGEST_NOW takes a time such as 2024-05-06T07:08:09Z, not {now!r}"
+            raise UsageError(said) from None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         options = replace(options, clock=lambda: moment)
     return options

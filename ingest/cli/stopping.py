@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a run: finish the batch in hand, commit, publish, say so."""
+"""Ctrl-C and SIGTERM during a run: say so, finish the batch in hand, commit, publish."""
 
 from __future__ import annotations
 
@@ -17,9 +17,15 @@ class Stop:
 
     def __init__(self) -> None:
         self.signal = 0
+        self._told = False
 
     def __call__(self) -> bool:
-        """Whether a signal has come."""
+        """Whether a signal has come; the first to ask tells the user that it was heard."""
+        if self.signal and not self._told:
+            self._told = True
+            sys.stderr.write(
+                "ingest: stopping after the batch in hand; once more ends it at once\n"
+            )
         return self.signal != 0
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
@@ -43,6 +49,8 @@ def stop_on_signals() -> Iterator[Stop]:
     }
     try:
         yield stop
+        if stop.signal:
+            sys.stderr.write("ingest: stopped after the batch in hand; what it had is committed\n")
     except EOFError as error:
         # Typer would take it for Ctrl-D at a prompt.  A Ctrl-C that reaches the server of the
         # workers before it has learnt to ignore it ends that too.
@@ -52,5 +60,3 @@ def stop_on_signals() -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if stop.signal:
-            sys.stderr.write("ingest: stopped after the batch in hand; what it had is committed\n")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
+import structlog
 from pydantic import Field, field_validator
 
 from ingest.documents import Complete
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from ingest.documents import JSON, Event
     from ingest.read.base import Context
     from ingest.read.walk import Seen
+
+
+log = structlog.get_logger()
 
 
 class Files(ReaderSettings):
@@ -133,8 +137,12 @@ class Files(ReaderSettings):
         for place in places:
             root, found = self._below(place, _identity(context.store))
             prefix = "" if self.ids == "relative" else _folder_name(root)
+            is_empty = True
             for each in found:
+                is_empty = False
                 yield from names.of(each, prefix + each.name)
+            if is_empty:
+                _tell_empty(place)
 
     def _below(self, place: str, avoid: tuple[int, int] | None) -> tuple[str, Iterator[Seen]]:
         """The root of a place, and what is found below it, but for one folder."""
@@ -195,6 +203,15 @@ def _check(place: str, source: str) -> None:
         message = f"source {source!r}: {readable(root) if pattern else name}{of}: {what}"
         hint = "check `path`; relative paths start at the folder above config/"
         raise SourceError(message, hint=hint) from error
+
+
+def _tell_empty(place: str) -> None:
+    """Say that a place gave nothing: an empty inbox is in order, a wrong pattern is not."""
+    if is_glob(place):
+        log.info("no file found", pattern=readable(place), hint="nothing there matches it")
+    else:
+        hint = "a folder's files are read where their form is known, or `include` names them"
+        log.info("no file found", folder=readable(place), hint=hint)
 
 
 def _identity(folder: Path | None) -> tuple[int, int] | None:

@@ -105,6 +105,24 @@ class TestRun:
         assert done.returncode == 0, done.stderr
         assert len(project.records()) == 1
 
+    def test_names_and_titles_do_not_write_on_the_terminal(self, tmp_path: Path) -> None:
+        project = Project(tmp_path)
+        (tmp_path / "red\x1b[31m\n.txt").write_text("A title \x1b]0;owned\x07 of a page.\nBelow.\n")
+        done = project.here("run", ".", "--workers", "0")
+        assert "red\\x1b[31m\\x0a.txt" in done.stdout
+        shown = project.here("show", project.records()[0]["id"]).stdout
+        assert "\x1b" not in done.stdout + done.stderr + shown
+        assert "Below.\n" in shown
+
+    def test_ctrl_c_before_the_run_is_told(self, tmp_path: Path) -> None:
+        (tmp_path / "sitecustomize.py").write_text(
+            "import sys\nclass Interrupt:\n    def find_spec(self, name, *_):\n"
+            "        if name == 'ingest.settings': raise KeyboardInterrupt\n"
+            "sys.meta_path.insert(0, Interrupt())\n"
+        )
+        done = Project(tmp_path).cli("run", env={"PYTHONPATH": str(tmp_path)})
+        assert (done.returncode, done.stderr) == (130, "ingest: stopped\n")
+
     def test_ctrl_c_commits_what_is_in_hand_and_says_so(self, project: Project) -> None:
         with subprocess.Popen(
             [INGEST, "run", "-", "--workers", "0", "--log-format", "json"],
@@ -177,6 +195,15 @@ class TestLooking:
         schema = json.loads(filled.here("schema").stdout)
         assert set(schema["required"]) == set(filled.records()[0])
         assert "containment" in json.loads(filled.here("schema", "link").stdout)["properties"]
+
+    def test_json_is_taken_where_there_is_nothing_else(self, filled: Project) -> None:
+        assert json.loads(filled.here("schema", "--json").stdout)
+        changes = filled.here("corpus", "since", "0", "--json").stdout.splitlines()
+        assert [json.loads(line)["op"] for line in changes] == ["add"] * 5
+
+    def test_an_export_to_standard_output(self, filled: Project) -> None:
+        lines = filled.here("export", "-", "--canonical").stdout.splitlines()
+        assert [json.loads(line)["id"] for line in lines] == sorted(ids(filled).values())
 
     def test_verify(self, filled: Project) -> None:
         assert filled.here("corpus", "verify").returncode == 0
@@ -283,6 +310,19 @@ class TestMisuse:
         assert "nowhere" in done.stdout
         assert "Traceback" not in done.stderr
 
+    def test_a_store_that_is_a_file_is_told_by_check(self, project: Project) -> None:
+        project.store.write_text("not a folder")
+        done = project.here("check")
+        assert (done.returncode, f"BAD  store: {project.store} is no folder" in done.stdout) == (
+            3,
+            True,
+        )
+
+    def test_a_clock_that_is_none(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("INGEST_NOW", "noon")
+        code, said = self.said(project, "run", "--workers", "0")
+        assert (code, "INGEST_NOW takes a time such as" in said) == (2, True)
+
     def test_an_unknown_source(self, project: Project) -> None:
         code, said = self.said(project, "run", "--source", "seed")
         assert (code, "did you mean 'seeds'?" in said) == (2, True)
@@ -325,6 +365,11 @@ class TestMisuse:
         (["export", "--from", "yesterday", "out"], "a day such as 2024-05-06, not 'yesterday'"),
         (["export", "--to", "2024-13", "out"], "a day such as 2024-05-06, not '2024-13'"),
         (["export", "--splits", "0.5,0.6,0", "out"], "must add up to 1"),
+        (["export", "--splits", "1,0,0", "said.txt"], "said.txt is a file"),
+        (["export", "--splits", "1,0,0", "-"], "one stream of JSON Lines"),
+        (["export", "--format", "parquet", "-"], "one stream of JSON Lines"),
+        (["export", "config"], "config is a folder"),
+        (["export", "/dev/null"], "/dev/null is a pipe or device"),
         (["learn", "seed"], "did you mean 'seeds'?"),
         (["dups", "--kind", "nea"], "'exact', 'near', 'story'"),
         (["rnu"], "Did you mean 'run'?"),
@@ -349,6 +394,15 @@ class TestMisuse:
          "source.0: step 'min_words': wrds: "),
         ("[[source]]\nname = 'a b'\npath = 'x'", "source.0.name: should be letters, digits"),
         ("workers = 'many'", "workers: should be a whole number, not 'many'"),
+        ("[[source]]\nname = 'a'\npath = 'x'\n[[source]]\nname = 'a'\npath = 'y'",
+         "source: two sources have the name a\n"),
+        ("[[source]]\nname = 'a'\npath = 'x'\nstep = 'y'", "source.0.step: write [[source.step]]"),
+        ("[[source]]\nname = 'a'\npath = ['x', 5]", "path.1: should be a valid string, not 5"),
+        ("[[source]]\nname = 'a'\npath = 'x'\ninclude = '*'", "include: should be a list, not '*'"),
+        ("[[source]]\nname = 'a'\npath = 'x'\nfields = 5", "fields: should be a table, not 5"),
+        ("[[source]]\nname = 'a'\npath = 'x'\ntimezone = 'Mars'",
+         "no time zone is called 'Mars'; expected one such as Europe/Berlin\n"),
+        ("[[source]]\nname = 'a'\npath = 'x'\njitter = 'x'", "such as 30s, 15m, 6h or 2d, not 'x'"),
     ])  # fmt: skip
     def test_settings_are_told_by_key(self, project: Project, text: str, expected: str) -> None:
         project.configure(text)
@@ -376,7 +430,7 @@ def test_a_progress_bar_on_a_terminal_only(project: Project) -> None:
         os.close(slave)
         seen = _drain(master, lambda: process.poll() is not None)
     assert process.returncode == 0
-    assert "seeds: 5 read" in seen
+    assert "publishing: 5 read  5 new" in seen
     assert "\x1b[2K" in seen, "the bar is drawn over"
     assert "\x1b[32m" not in seen, "NO_COLOR"
     lines = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "\r", seen).replace("\r", "\n").splitlines()

@@ -17,7 +17,8 @@ def test_the_first_signal_sets_a_flag(
     with stop_on_signals() as stop:
         assert not stop()
         signal.raise_signal(number)
-        assert (stop(), stop.exit_code) == (True, code)
+        assert (stop(), stop(), stop.exit_code) == (True, True, code)
+        assert capsys.readouterr().err.count("stopping after the batch in hand") == 1
     assert "stopped after the batch in hand" in capsys.readouterr().err
     assert signal.getsignal(number) is before
 
@@ -31,9 +32,10 @@ def interrupted(*numbers: int, error: Exception | None = None) -> None:
             raise error
 
 
-def test_the_second_signal_ends_it_at_once() -> None:
+def test_the_second_signal_ends_it_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted(signal.SIGTERM, signal.SIGINT)
+    assert "committed" not in capsys.readouterr().err, "nothing is known of the batch in hand"
 
 
 def test_a_process_that_the_signal_ended_first_is_no_other_failure() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from pydantic import ValidationError
 
 from ingest.documents import (
@@ -172,6 +173,17 @@ def test_of_two_paths_with_one_name_the_first_is_kept_and_the_other_told(
 def test_names_that_are_no_utf8_become_valid_ids(tmp_path: Path, read: Any):
     (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_bytes(b"x")
     assert ids(read()) == ["caf\\xe9.txt"]
+
+
+def test_a_place_that_gives_no_file_is_told(tmp_path: Path, read: Any):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("a")
+    (tmp_path / "in" / "b.unknown").write_text("b")
+    (tmp_path / "empty").mkdir()
+    with structlog.testing.capture_logs() as said:
+        read(("in", "in/*.html", "empty"))
+    places = [line.get("pattern") or line["folder"] for line in said]
+    assert places == [str(tmp_path / "in" / "*.html"), str(tmp_path / "empty")]
 
 
 def test_empty_folder_is_complete(read: Any):

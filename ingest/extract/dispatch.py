@@ -83,7 +83,7 @@ def version(options: ExtractOptions) -> str:
     if options.mode in {"auto", "html"}:
         parts += [f"{name}/{version_of(name)}" for name in _HTML_LIBRARIES]
     if options.mode != "none":
-        from ingest.extract import plain  # noqa: PLC0415
+        from ingest.extract import plain  # noqa: PLC0415 - loads numpy
 
         parts += [plain.VERSION, f"faust-cchardet/{version_of('faust-cchardet')}"]
     if options.furniture is not None:

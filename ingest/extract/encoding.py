@@ -137,7 +137,7 @@ def _utf16_without_bom(content: bytes) -> str:
     even, odd = head[::2].count(0) / len(head[::2]), head[1::2].count(0) / len(head[1::2])
     if odd > 0.7 and even < 0.1:  # noqa: PLR2004  # Latin text; other scripts need a mark
         return "utf-16le"
-    return "utf-16be" if even > 0.7 and odd < 0.1 else ""  # noqa: PLR2004
+    return "utf-16be" if even > 0.7 and odd < 0.1 else ""  # noqa: PLR2004 - the same
 
 
 # --- codecs ---------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def _decode_with(content: bytes, name: str, errors: str) -> str:
         return content.decode(UTF8, errors)
     if name.startswith("windows-125"):
         # Python leaves five bytes of windows-1252 undefined that the standard maps to C1
-        from ftfy import bad_codecs  # noqa: PLC0415
+        from ftfy import bad_codecs  # noqa: PLC0415 - for a few labels of old pages
 
         bad_codecs.ok()
         return content.decode("sloppy-" + name, errors)

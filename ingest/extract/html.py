@@ -138,7 +138,7 @@ def _declared(tree: HtmlElement | None, url: str) -> Any:
 @cache
 def _known_faults() -> tuple[type[Exception], ...]:
     """Exceptions that malformed pages have been seen to draw from trafilatura and lxml."""
-    from lxml.etree import LxmlError  # noqa: PLC0415
+    from lxml.etree import LxmlError  # noqa: PLC0415 - heavy
 
     seen = (ValueError, TypeError, AttributeError, LookupError, AssertionError, RecursionError)
     return (LxmlError, *seen)

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 # Split strings, because the formatter gives each item of a list a line of its own.
 _HIDDEN = frozenset(
-    "audio canvas datalist head iframe math noscript object script select style"  # noqa: SIM905
+    "audio canvas datalist head iframe math noscript object script select style"  # noqa: SIM905 - see above
     " svg template textarea video".split()
 )
 _BLOCKS = frozenset(
-    "address article aside blockquote body br caption center dd details dialog div"  # noqa: SIM905
+    "address article aside blockquote body br caption center dd details dialog div"  # noqa: SIM905 - see above
     " dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr html legend li"
     " main nav ol p pre section summary table tbody td tfoot th thead tr ul".split()
 )
@@ -138,14 +138,14 @@ def was_cut_short(parser: HTMLParser) -> bool:
 
     The limits are 256 levels of elements (2,048 in a huge tree) and 10 MB in one text.
     """
-    from lxml.etree import ErrorTypes  # noqa: PLC0415
+    from lxml.etree import ErrorTypes  # noqa: PLC0415 - heavy
 
     return any(entry.type == ErrorTypes.ERR_RESOURCE_LIMIT for entry in parser.error_log)
 
 
 def text_length(tree: HtmlElement) -> int:
     """Characters of a page's text, white space single, navigation and all: a quick bound."""
-    from lxml.etree import XPath  # noqa: PLC0415
+    from lxml.etree import XPath  # noqa: PLC0415 - heavy
 
     nodes = XPath(
         "//body//text()[not(parent::script or parent::style or parent::template)]",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
-
-import orjson
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ingest.errors import CorpusError
+from ingest.publish.changing import ChangeWriter
 from ingest.publish.edits import Edit, Edits
 from ingest.publish.encode import encode, line_of
 from ingest.publish.files import link_file, remove
@@ -24,18 +23,18 @@ from ingest.publish.layout import (
 )
 from ingest.publish.ledger import Ledger, Published, Wanted
 from ingest.publish.lines import id_of
-from ingest.publish.manifest import ChangeFile, Counts, Shard
+from ingest.publish.manifest import Counts, Shard
 from ingest.publish.reading import read_lines
 from ingest.publish.shards import ShardWriter
 from ingest.publish.tiers import Limits, Part, pack_all, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from ingest.publish.changing import Op
     from ingest.publish.ledger import Table
-
-Op = Literal["add", "update", "remove"]
+    from ingest.publish.manifest import ChangeFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +76,8 @@ class Draft:
     def __init__(self, site: Site) -> None:
         self.begun = False
         self._site = site
-        self._ops: dict[Op, int] = {"add": 0, "update": 0, "remove": 0}
         self._tables = {table: _Table(site, table) for table in TABLES}
-        self._changes: ShardWriter | None = None
-        self._reasons: dict[str, str] = {}
+        self._changes: ChangeWriter | None = None
 
     def begin(self) -> None:
         """Make the generation's folder: from here on there is something to publish."""
@@ -91,32 +88,41 @@ class Draft:
         for folder in (site.layout.tmp, site.layout.changes, site.layout.generations):
             folder.mkdir(parents=True, exist_ok=True)
         site.folder.mkdir()
-        self._changes = ShardWriter(site.folder / CHANGES, "documents")
+        self._changes = ChangeWriter(site.folder / CHANGES, site.sequence)
         self.begun = True
         site.checkpoint("begun")
 
     def take(self, wanted: Wanted, published: Published | None) -> None:
         """Compare one line as it ought to be with how it is, and write the difference."""
-        out = published if published is not None and published.shard else None
-        table = self._tables[wanted.table]
-        if wanted.body is None:
-            if out is not None:
-                self._change("remove", wanted, out.revision)
-                table.edit(out.shard, Edit(wanted.id, out.revision, out.digest))
+        name, id_, body, _ = wanted
+        table = self._tables[name]
+        if body is None:
+            if published is not None and published.shard:
+                self._change("remove", wanted, published.revision)
+                table.edit(published.shard, Edit(id_, published.revision, published.digest))
+        elif published is None:  # nearly all of a first run: no word more than needed
+            json, digest = encode(name, body)
+            self._change("add", wanted, 1)
+            table.append(id_, 1, digest, line_of(name, json, 1))
+        else:
+            self._compare(wanted, body, published)
+
+    def _compare(self, wanted: Wanted, body: Mapping[str, Any], published: Published) -> None:
+        """Write a line that was out once, if it differs or lies where it cannot stay."""
+        table, out = self._tables[wanted.table], published.shard != ""
+        json, digest = encode(wanted.table, body)
+        same = out and published.digest == digest
+        if same and table.holds(published.shard):
             return
-        json, digest = encode(wanted.table, wanted.body)
-        same = out is not None and out.digest == digest
-        if out is not None and same and table.holds(out.shard):
-            return
-        revision = (published.revision if published else 0) + (not same)
+        revision = published.revision + (not same)
         if not same:
             self._change("update" if out else "add", wanted, revision)
         self.begin()
         edit = Edit(wanted.id, revision, digest, line_of(wanted.table, json, revision))
-        if out is None:
-            table.append(edit)
+        if out:
+            table.edit(published.shard, edit)
         else:
-            table.edit(out.shard, edit)
+            table.append(*edit)
 
     def would_merge(self) -> bool:
         """Whether a compaction would leave fewer shards than there are."""
@@ -133,15 +139,16 @@ class Draft:
             self._site.checkpoint(table)
         assert self._changes is not None  # noqa: S101 - begin() made it
         changes = self._changes.close()
+        made = self._changes.made
         self._site.checkpoint("changes")
         counts = Counts(
             documents=sum(shard.rows for shard in shards if shard.table == "documents"),
             links=sum(shard.rows for shard in shards if shard.table == "links"),
-            added=self._ops["add"],
-            updated=self._ops["update"],
-            removed=self._ops["remove"],
+            added=made["add"],
+            updated=made["update"],
+            removed=made["remove"],
         )
-        return tuple(shards), counts, ChangeFile(changes.rows, changes.bytes, changes.sha256)
+        return tuple(shards), counts, changes
 
     def abandon(self) -> None:
         """Remove every trace of the draft."""
@@ -154,16 +161,15 @@ class Draft:
             remove(self._site.layout.tmp)
 
     def _change(self, op: Op, wanted: Wanted, revision: int) -> None:
-        self.begin()
-        if wanted.table != "documents":
-            return
+        if self._changes is None:
+            self.begin()
         assert self._changes is not None  # noqa: S101 - begin() made it
-        self._ops[op] += 1
-        reason = self._reasons.get(wanted.reason)
-        if reason is None:
-            reason = self._reasons[wanted.reason] = orjson.dumps(wanted.reason).decode()
-        head = f'{{"seq":{self._site.sequence},"op":"{op}","id":"{wanted.id}"'
-        self._changes.write(f'{head},"revision":{revision},"reason":{reason}}}\n'.encode())
+        if wanted.table == "documents":
+            self._changes.put(op, wanted.id, revision, wanted.reason)
+
+
+_Row: TypeAlias = tuple[str, int, str]
+"""Id, revision and digest of a line: a plain tuple, which the garbage collector lets be."""
 
 
 @dataclass(slots=True)
@@ -171,7 +177,8 @@ class _Fresh:
     """A shard of new lines; the rows of one that may still be merged wait for its last name."""
 
     shard: Shard
-    rows: list[Published] = field(default_factory=list)
+    rows: list[_Row]
+    name: str
 
 
 class _Table:
@@ -186,7 +193,7 @@ class _Table:
         self._fresh: list[_Fresh] = []
         self._writer: ShardWriter | None = None
         self._opened: ShardWriter | None = None
-        self._rows: list[Published] = []
+        self._rows: list[_Row] = []
 
     def holds(self, shard: str) -> bool:
         """Whether the base has that shard."""
@@ -203,17 +210,17 @@ class _Table:
                 hint="run `ingest corpus verify --repair`",
             )
         if edit.line:
-            self.append(edit)
+            self.append(*edit)
         else:
             self._site.ledger.stage(self._site.sequence, [self._published(edit, "")])
 
-    def append(self, edit: Edit) -> None:
+    def append(self, id_: str, revision: int, digest: str, line: bytes) -> None:
         """Write a line to a new shard, after all that are there."""
         if self._writer is None:
             self._writer = self._open((self._site.sequence, len(self._fresh)))
         writer, limits = self._writer, self._site.limits
-        writer.write(edit.line)
-        self._rows.append(self._published(edit, writer.name))
+        writer.write(line)
+        self._rows.append((id_, revision, digest))
         if writer.rows >= limits.rows or writer.size >= limits.bytes:
             self._roll()
 
@@ -245,14 +252,15 @@ class _Table:
         if self._writer is None:
             return
         self._stage_fresh()
-        self._fresh.append(_Fresh(self._writer.close(), self._rows))
+        self._fresh.append(_Fresh(self._writer.close(), self._rows, self._writer.name))
         self._writer, self._rows = None, []
         self._site.checkpoint("shard")
 
     def _stage_fresh(self) -> None:
         for fresh in self._fresh:
             if fresh.rows:
-                self._site.ledger.stage(self._site.sequence, fresh.rows)
+                rows = (Published(self._table, *row, fresh.name) for row in fresh.rows)
+                self._site.ledger.stage(self._site.sequence, rows)
                 fresh.rows = []
 
     def _part(self, shard: Shard) -> Part:
@@ -317,7 +325,7 @@ class _Table:
             remove(self._site.folder / name)
         for fresh in self._fresh:
             if fresh.shard.name == shard.name:
-                fresh.rows = [row._replace(shard=writer.name) for row in fresh.rows]
+                fresh.name = writer.name
 
     def _empty(self) -> Shard:
         """One shard of no lines, so that a glob over the table always finds a file."""

@@ -11,17 +11,20 @@ from __future__ import annotations
 import mmap
 from array import array
 from bisect import bisect_left
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest.errors import CorpusError
 from ingest.publish.lines import ID_AT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _HEAD: Final = b"ingest-ids/v1\n\0\0"
 _ID: Final = 16
 _ENTRY: Final = 24
+_HEX: Final = slice(ID_AT, ID_AT + 2 * _ID)
 _PREFIX: Final = "ids-"
 PATTERN: Final = f"{_PREFIX}*"
 
@@ -40,8 +43,13 @@ class IdsBuilder:
 
     def add(self, line: bytes, at: int) -> None:
         """Add the line that begins at ``at``."""
-        self._ids += line[ID_AT : ID_AT + 32]
+        self._ids += line[_HEX]
         self._places.append(at)
+
+    def add_all(self, lines: Sequence[bytes], at: int) -> None:
+        """Add lines that follow one another, the first of them at ``at``."""
+        self._ids += b"".join([line[_HEX] for line in lines])
+        self._places.extend(accumulate(map(len, lines[:-1]), initial=at))
 
     def extend(self, other: bytes, at: int) -> None:
         """Add all lines of a shard that was put behind what is there, by its own file's bytes."""

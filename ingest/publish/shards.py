@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
     from ingest.publish.ledger import Table
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 17
+"""Bytes that wait to be written together.
+
+No more: larger blocks are given back to the system each time, and their pages taken
+again, which costs more than what is done with them.
+"""
+_COPIED = 1 << 18
+"""Bytes read at once of a shard that is taken over."""
 _AHEAD = 16 << 20
 """Bytes written between two syncs in the background."""
 
@@ -62,6 +69,7 @@ _ENCODERS: dict[Compression, Callable[[], _Encoder]] = {
 class ShardWriter:
     """Writes one shard, and with ``ids`` the file that says where each of its documents lies.
 
+    ``rows`` and ``size``, in bytes of JSON, are of all that was written so far.
     A zstd shard is one frame: python-zstandard's plain readers, and so tools built on
     them, stop silently after the first.
     """
@@ -70,36 +78,28 @@ class ShardWriter:
         self.path = path
         self.name = path.name
         self.rows = 0
-        self.json_bytes = 0
+        self.size = 0
         self._table = table
         self._kind = compression_of(path.name)
         self._encoder: _Encoder | None = None
         self._ids = IdsBuilder() if ids else None
         self._hash = hashlib.sha256()
         self._bytes = 0
-        # One buffer for good, and no list of lines: memory that is given back to the
-        # system and taken again costs more than the copy (0.7 us a line).
-        self._buffer = bytearray(_CHUNK)
-        self._filled = 0
+        self._lines: list[bytes] = []
+        self._put_at = _CHUNK
+        self._written = 0
         self._file = path.open("xb", buffering=0)
         self._flusher: ThreadPoolExecutor | None = None
         self._flushing: Future[None] | None = None
         self._dirty = 0
 
-    def write(self, line: bytes) -> None:
-        """Append one line, newline included."""
-        end = self._filled + len(line)
-        if end > _CHUNK:
+    def write(self, lines: bytes, rows: int = 1) -> None:
+        """Append a line, or several at once, newlines included; with ``ids`` one at a time."""
+        self._lines.append(lines)
+        self.rows += rows
+        self.size += len(lines)
+        if self.size >= self._put_at:
             self._flush()
-            end = len(line)
-        if self._ids is not None:
-            self._ids.add(line, self.json_bytes + self._filled)
-        self.rows += 1
-        if end > _CHUNK:
-            self._put(line)
-        else:
-            self._buffer[self._filled : end] = line
-            self._filled = end
 
     def copy(self, shard: Shard, folder: Path) -> None:
         """Append all lines of another shard of the same table, without looking at them.
@@ -108,18 +108,20 @@ class ShardWriter:
         """
         self._flush()
         if self._ids is not None:
-            self._ids.extend(_ids_of(shard, folder), self.json_bytes)
+            self._ids.extend(_ids_of(shard, folder), self.size)
         if self._kind == compression_of(shard.name) == "gzip":
             self._end_member()
-            self.json_bytes += shard.json_bytes
             with (folder / shard.name).open("rb") as packed:
-                while chunk := packed.read(_CHUNK):
+                while chunk := packed.read(_COPIED):
                     self._emit(chunk)
         else:
             with open_shard(folder / shard.name) as source:
-                while chunk := source.read(_CHUNK):
+                while chunk := source.read(_COPIED):
                     self._put(chunk)
         self.rows += shard.rows
+        self.size += shard.json_bytes
+        self._put_at = self.size + _CHUNK
+        self._written = self.size
 
     def close(self) -> Shard:
         """Finish the file, make its content durable, and say what it is."""
@@ -136,7 +138,7 @@ class ShardWriter:
             table=self._table,
             rows=self.rows,
             bytes=self._bytes,
-            json_bytes=self.json_bytes,
+            json_bytes=self.size,
             sha256=self._hash.hexdigest(),
             ids=ids,
             ids_sha256=digest,
@@ -148,16 +150,15 @@ class ShardWriter:
             self._wait()
         self._file.close()
 
-    @property
-    def size(self) -> int:
-        """Bytes of JSON so far."""
-        return self.json_bytes + self._filled
-
     def _flush(self) -> None:
-        if self._filled:
-            with memoryview(self._buffer) as view, view[: self._filled] as filled:
-                self._put(filled)
-            self._filled = 0
+        if not self._lines:
+            return
+        if self._ids is not None:
+            self._ids.add_all(self._lines, self._written)
+        self._put(b"".join(self._lines))
+        self._lines.clear()
+        self._written = self.size
+        self._put_at = self.size + _CHUNK
 
     def _close_ids(self) -> tuple[str, str]:
         """Write the file of ids; its name and SHA-256."""
@@ -170,7 +171,6 @@ class ShardWriter:
     def _put(self, chunk: bytes | memoryview) -> None:
         if self._encoder is None:
             self._encoder = _ENCODERS[self._kind]()
-        self.json_bytes += len(chunk)
         self._emit(self._encoder.compress(chunk))
 
     def _end_member(self) -> None:

@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from itertools import combinations, islice
 from typing import TYPE_CHECKING, Any
 
-from pydantic._internal._repr import display_as_type
-
 from ingest.catalog.store import Store
 from ingest.catalog.views import Views
 from ingest.dedup.rarity import load
 from ingest.dedup.shingles import shingles
 from ingest.dedup.story import shared_terms, similarity, unpack
 from ingest.dedup.verify import overlap
+from ingest.described import toml_default, toml_type
 from ingest.errors import SettingsError, UsageError
 from ingest.neighbours import CROWDED
 from ingest.normalise import available_steps
@@ -330,13 +329,15 @@ def _described_reader(name: str) -> dict[str, Any]:
 def _described_class(kind: str, name: str, found: Any) -> dict[str, Any]:
     doc = (found.__doc__ or "").strip().splitlines()
     fields = getattr(found, "model_fields", {})
+    shared = {name for base in found.__mro__[1:] for name in getattr(base, "model_fields", {})}
     settings = [
         {
             "name": key,
-            "type": display_as_type(field.annotation),
-            "default": "" if field.is_required() else str(field.get_default()),
+            "type": toml_type(field.annotation),
+            "required": field.is_required(),
+            "default": toml_default(field),
             "meaning": " ".join((field.description or "").split()),
         }
-        for key, field in fields.items()
+        for key, field in sorted(fields.items(), key=lambda entry: entry[0] in shared)
     ]
     return {"type": kind, "name": name, "summary": doc[0] if doc else "", "settings": settings}

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from pydantic._internal._repr import display_as_type
 
 from ingest import settings
 from ingest.cli.commands import app
+from ingest.described import toml_default, toml_type
+from ingest.read.http_settings import FetchSettings
 from ingest.reports import available
 
 if TYPE_CHECKING:
@@ -78,24 +79,35 @@ def _table(title: str, model: type[BaseModel], hidden: set[str]) -> str:
         for name, field in model.model_fields.items()
         if name not in hidden
     ]
-    doc = (model.__doc__ or "").split("\n\n")[0]
-    return f"\n## {title}\n\n{_words(doc)}\n\n" + _HEADER + "\n".join(rows) + "\n"
+    doc = "\n\n".join(_words(part) for part in (model.__doc__ or "").split("\n\n"))
+    return f"\n## {title}\n\n{doc}\n\n" + _HEADER + "\n".join(rows) + "\n"
 
 
 _HEADER = "| key | type | default | meaning |\n|---|---|---|---|\n"
 
 
 def _entry_points() -> Iterator[str]:
+    shared = set(FetchSettings.model_fields)
     for each in available():
-        if each["settings"]:
-            yield f"\n## {each['type']} `{each['name']}`\n\n{each['summary']}\n\n" + _HEADER
-            for setting in each["settings"]:
-                cells = (setting["type"].replace("|", "\\|"), setting["default"] or "required")
-                yield f"| `{setting['name']}` | {cells[0]} | {cells[1]} | {setting['meaning']} |\n"
+        own = [setting for setting in each["settings"] if setting["name"] not in shared]
+        if not own:
+            continue
+        fetches = len(own) < len(each["settings"])
+        also = " Beside these it takes every key of `[fetch]`." if fetches else ""
+        yield f"\n## {each['type']} `{each['name']}`\n\n{each['summary']}{also}\n\n" + _HEADER
+        for setting in own:
+            default = f"`{setting['default']}`" if setting["default"] else "unset"
+            cells = (
+                f"`{setting['name']}`",
+                setting["type"],
+                "required" if setting["required"] else default,
+                _words(setting["meaning"]),
+            )
+            yield f"| {' | '.join(cells)} |\n"
 
 
 def _type(field: Any) -> str:
-    return f"`{display_as_type(field.annotation)}`".replace("|", "\\|")
+    return toml_type(field.annotation)
 
 
 def _default(field: Any) -> str:
@@ -103,10 +115,8 @@ def _default(field: Any) -> str:
         return "required"
     if field.default_factory is not None:
         return "one per core"
-    default = field.default
-    if default in ("", (), None):
-        return "unset"
-    return f"`{default}`"
+    default = toml_default(field)
+    return f"`{default}`" if default else "unset"
 
 
 def _words(text: str | None) -> str:

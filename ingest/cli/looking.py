@@ -191,7 +191,8 @@ def available(*, as_json: bool) -> None:
     for each in lines:
         printing.line(f"{each['type']} {each['name']}: {each['summary']}")
         for setting in each["settings"]:
-            default = f" [{setting['default']}]" if setting["default"] != "" else ""
+            default = f" [{setting['default']}]" if setting["default"] else ""
+            default = " (required)" if setting["required"] else default
             printing.line(f"  {setting['name']}: {setting['type']}{default}  {setting['meaning']}")
 
 

@@ -167,7 +167,7 @@ class Fetcher:
         contact = f" (+{settings.contact})" if settings.contact else ""
         self._agent = f"{AGENT}/{version('ingest')}{contact}"
         self._exchange = answers or Exchange(settings, self._agent, cancelled)
-        self._pace = Pace(settings.at_once, cancelled)
+        self._pace = Pace(cancelled)
         self._robots = RobotsCache(self._load_rules, time.monotonic)
 
     def fetch(

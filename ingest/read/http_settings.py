@@ -10,7 +10,12 @@ from ingest.read.base import ReaderSettings
 
 
 class FetchSettings(ReaderSettings):
-    """``[fetch]``: how pages are fetched; a source's table may set each of these for itself."""
+    """``[fetch]``: how pages are fetched; a source's table may set each of these for itself.
+
+    A source asks for one page at a time, whatever hosts they are on, so that its documents
+    come in one order.  What is to be read side by side are sources of their own: the daemon
+    runs `concurrency` of them at once.
+    """
 
     contact: str = ""
     """An address or URL where a site's owner reaches you; needed for anything but loopback."""
@@ -18,8 +23,6 @@ class FetchSettings(ReaderSettings):
     """Seconds between two requests to one host; robots.txt may ask for more."""
     max_delay: float = Field(default=60.0, ge=0)
     """The most seconds between requests that robots.txt is given."""
-    at_once: int = Field(default=1, ge=1)
-    """Requests to one host at the same time."""
     connect_seconds: float = Field(default=10.0, gt=0)
     """Time limit for a connection to be made."""
     read_seconds: float = Field(default=20.0, gt=0)

@@ -1,4 +1,4 @@
-"""How often, and how many at once, one host is asked."""
+"""How often one host is asked: one request at a time, and a delay between them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class CancelledError(Exception):
 
 @dataclass(slots=True)
 class _Host:
-    slots: threading.Semaphore
+    turn: threading.Lock = field(default_factory=threading.Lock)
     lock: threading.Lock = field(default_factory=threading.Lock)
     free: float = 0.0
 
@@ -29,8 +29,7 @@ class _Host:
 class Pace:
     """Leaves each host its delay between the starts of two requests; safe for threads."""
 
-    def __init__(self, at_once: int, cancelled: Callable[[], bool]) -> None:
-        self._at_once = at_once
+    def __init__(self, cancelled: Callable[[], bool]) -> None:
         self._cancelled = cancelled
         self._hosts: dict[str, _Host] = {}
         self._lock = threading.Lock()
@@ -39,8 +38,8 @@ class Pace:
     def turn(self, host: str, delay: float) -> Iterator[None]:
         """Wait for the host's turn and hold it; raises `CancelledError`."""
         with self._lock:
-            known = self._hosts.setdefault(host, _Host(threading.Semaphore(self._at_once)))
-        while not known.slots.acquire(timeout=_SLICE):
+            known = self._hosts.setdefault(host, _Host())
+        while not known.turn.acquire(timeout=_SLICE):
             self._check()
         try:
             with known.lock:
@@ -49,12 +48,12 @@ class Pace:
             self.wait(start - time.monotonic())
             yield
         finally:
-            known.slots.release()
+            known.turn.release()
 
     def hold_off(self, host: str, seconds: float) -> None:
         """Leave the host alone for so long, whoever asks (``Retry-After``)."""
         with self._lock:
-            known = self._hosts.setdefault(host, _Host(threading.Semaphore(self._at_once)))
+            known = self._hosts.setdefault(host, _Host())
         with known.lock:
             known.free = max(known.free, time.monotonic() + seconds)
 

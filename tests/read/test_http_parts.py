@@ -148,7 +148,7 @@ def test_every_real_robots_file_can_be_read(data_archive: Callable[[str], Path])
 
 def test_a_waiting_turn_ends_when_the_run_is_stopped() -> None:
     stop = threading.Event()
-    pace = Pace(1, stop.is_set)
+    pace = Pace(stop.is_set)
     held, release = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -161,13 +161,13 @@ def test_a_waiting_turn_ends_when_the_run_is_stopped() -> None:
     held.wait(5)
     stop.set()
     with pytest.raises(CancelledError), pace.turn("a", 0):
-        pytest.fail("the host's one slot was held by another")
+        pytest.fail("the host's turn was held by another")
     release.set()
     holder.join()
 
 
 def test_hosts_do_not_wait_for_each_other() -> None:
-    pace = Pace(1, lambda: False)
+    pace = Pace(lambda: False)
     started = time.monotonic()
     for host in "abcdef":
         with pace.turn(host, 60):

@@ -9,7 +9,7 @@ TESTS  := $(VENV)/.ready-for-tests
 JOBS   ?= --numprocesses=logical --maxprocesses=8 --dist=worksteal
 
 .PHONY: help run test test-all test-peers check coverage lint format docs clean \
-	bench-start bench-engine bench-extraction bench-dedup bench-corpus
+	bench-start bench-engine bench-extraction bench-whole bench-dedup bench-corpus
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -65,6 +65,9 @@ bench-engine: $(TESTS)  ## overhead of worker processes
 
 bench-extraction: $(TESTS)  ## main-text extraction beside its peers (INGEST_DATA)
 	$(BIN)/python benchmarks/extraction.py --markdown
+
+bench-whole: $(TESTS)  ## whole runs over HTML beside bare trafilatura (INGEST_DATA)
+	$(BIN)/python benchmarks/whole.py --copies 3
 
 bench-dedup: $(TESTS)  ## signatures, recall, index; whole runs beside peers (installs 3 GB)
 	$(BIN)/python benchmarks/dedup.py

@@ -51,17 +51,17 @@ def documents(folder: Path) -> int:
 
 
 def drops(schedule: str) -> list[float]:
-    """Seconds from each file's drop to its line; the first after the workers stand."""
+    """Seconds from each file's drop to its line; the first when the daemon says it is ready."""
     with tempfile.TemporaryDirectory() as name:
         folder, draw, found = Path(name), random.Random(schedule), []
         project(folder, schedule)
         command = [*COMMAND, "daemon", "--log-format", "json"]
         with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as daemon:
             assert daemon.stderr is not None  # noqa: S101 - it was asked for
-            while json.loads(daemon.stderr.readline())["event"] != "workers ready":
+            while json.loads(daemon.stderr.readline())["event"] != "daemon started":
                 pass
             for number in range(DROPS):
-                time.sleep(draw.random() * 5)
+                time.sleep(draw.random() * 5 if number else 0)
                 began, before = time.monotonic(), documents(folder)
                 (folder / "in" / f"{number}.txt").write_text(article(draw))
                 while documents(folder) == before:

@@ -35,7 +35,8 @@ class Daemon:
     """Runs sources when the planner says so.  Every method may be called from any thread.
 
     ``perform`` does one run and gives its report, ``spawn`` has something done elsewhere;
-    ``wake`` is called when there may be something to do, ``finished`` with each report.
+    ``wake`` is called when there may be something to do, ``finished`` with each report;
+    ``warmed`` is set once `warm` has come to an end.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Daemon:
         self.settings = settings
         self.wake: Callable[[], None] = lambda: None
         self.finished: Callable[[RunReport], None] = lambda _report: None
+        self.warmed = threading.Event()
         self._clock = clock
         self._perform = perform
         self._spawn = spawn
@@ -140,8 +142,12 @@ class Daemon:
         self.wake()
 
     def warm(self) -> None:
-        """Have workers ready for the sources that run often; returns when they are."""
-        self._engines.warm(self.settings)
+        """Have workers ready for the sources that run often; returns, and wakes, when they are."""
+        try:
+            self._engines.warm(self.settings)
+        finally:
+            self.warmed.set()
+            self.wake()
 
     def _plan(self, settings: Settings) -> None:
         self._planner.resize(settings.daemon.concurrency, patience_of(settings))

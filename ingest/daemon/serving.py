@@ -9,6 +9,7 @@ import structlog
 
 from ingest.catalog.lock import writer_lock
 from ingest.console import serving as console
+from ingest.daemon.clock import elapsed
 from ingest.daemon.heart import LATE_SECONDS, TICK_SECONDS, Heart
 from ingest.daemon.notify import Notifier
 from ingest.daemon.service import Daemon
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+WARM_SECONDS = 30.0
+"""How long the daemon waits for workers before it says that it is ready without them."""
+
 
 def serve(load: Callable[[], Settings]) -> int:
     """Run sources on their schedules until SIGTERM; the exit code.
@@ -36,7 +40,7 @@ def serve(load: Callable[[], Settings]) -> int:
     with ExitStack() as stack:
         stack.enter_context(alone(settings))
         daemon = Daemon(settings)
-        thread(daemon.warm, "warm")
+        thread(daemon.warm, "warm")  # beside what serving HTTP loads
         stack.enter_context(console.serving(daemon, settings.daemon))
         signals = stack.enter_context(Signals())
         daemon.wake = signals.wake
@@ -44,14 +48,28 @@ def serve(load: Callable[[], Settings]) -> int:
         watcher.follow(settings)
         notifier = Notifier()
         with Heart(daemon.tick) as heart:
-            log.info("daemon started", sources=len(settings.source), store=str(settings.store))
-            notifier.ready()
+            greet(daemon, heart, signals, notifier)
             supervise(daemon, heart, signals, notifier, lambda: reload(daemon, watcher, load))
             log.info("stopping", signal=signals.stop, running=daemon.running())
             notifier.stopping()
             watcher.close()
             daemon.stop()
         return finish(daemon)
+
+
+def greet(daemon: Daemon, heart: Heart, signals: Signals, notifier: Notifier) -> None:
+    """Say that the daemon is ready once its workers stand: a dropped file need not wait then.
+
+    Schedules are kept meanwhile.  Where workers take too long, it is ready without them.
+    """
+    until = elapsed() + WARM_SECONDS
+    while not (daemon.warmed.is_set() or signals.stop or elapsed() > until):
+        if signals.sleep(TICK_SECONDS):
+            heart.soon()
+    if not signals.stop:
+        settings = daemon.settings
+        log.info("daemon started", sources=len(settings.source), store=str(settings.store))
+        notifier.ready()
 
 
 def supervise(

@@ -210,3 +210,19 @@ def test_the_end_of_the_last_run_ends_the_wait_for_it(tmp_path: Path, hand: Hand
     hand.finish()
     waiter.join(50)
     assert left == [[]]
+
+
+def test_workers_that_cannot_be_started_do_not_keep_the_daemon_from_being_ready(
+    tmp_path: Path, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon = make_daemon(hand, make_settings(tmp_path, "a"))
+    woken: list[bool] = []
+    daemon.wake = lambda: woken.append(daemon.warmed.is_set())
+
+    def fail(_: Settings) -> None:
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(daemon._engines, "warm", fail)
+    with pytest.raises(OSError, match="no more processes"):
+        daemon.warm()
+    assert woken == [True]

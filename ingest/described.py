@@ -35,7 +35,7 @@ def toml_type(annotation: Any) -> str:
     if kind in (Union, UnionType):
         told = (toml_type(part) for part in parts if part is not NoneType)
         return " or ".join(dict.fromkeys(told))
-    if kind is tuple:
+    if kind in (tuple, frozenset):
         return f"array of {toml_type(parts[0])}"
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return "table"

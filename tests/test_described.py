@@ -28,6 +28,7 @@ from ingest.settings import Settings
         (tuple[re.Pattern[str], ...], "array of regular expression"),
         (Annotated[float, "seconds"], "float"),
         (Annotated[float, "seconds"] | None, "float"),
+        (frozenset[str], "array of string"),
         (dict[str, Any], "table"),
         (Files, "table"),
         (Literal["first", "longest"], '"first" or "longest"'),

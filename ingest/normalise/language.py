@@ -79,7 +79,7 @@ def _model() -> Any:
     has no room or cannot be written.
     """
     import numpy as np  # noqa: PLC0415 - with the model
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415 - as above
 
     try:
         model: Any = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
@@ -88,7 +88,7 @@ def _model() -> Any:
             f"{tempfile.gettempdir()}: the language model cannot be unpacked: {error.strerror}",
             hint="Free some space there, or name another temporary folder with TMPDIR.",
         ) from error
-    two_letters = [label for label in model.labels if len(label) == 2]  # noqa: PLR2004
+    two_letters = [label for label in model.labels if len(label) == 2]  # noqa: PLR2004 - ISO 639-1
     model.set_languages([*two_letters, _NO_LANGUAGE])
     # Choosing languages leaves the table column by column, and it is read row by row.
     model.nb_ptc = np.ascontiguousarray(model.nb_ptc)

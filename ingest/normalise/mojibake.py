@@ -49,8 +49,8 @@ def _is_suspect(text: str) -> bool:
 
 @cache
 def _library() -> tuple[Callable[[str], bool], Callable[[str], Any]]:
-    from ftfy import TextFixerConfig, fix_text  # noqa: PLC0415  # seldom needed
-    from ftfy.badness import is_bad  # noqa: PLC0415
+    from ftfy import TextFixerConfig, fix_text  # noqa: PLC0415 - seldom needed
+    from ftfy.badness import is_bad  # noqa: PLC0415 - as above
 
     config = TextFixerConfig(
         unescape_html=False,

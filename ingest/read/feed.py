@@ -73,7 +73,7 @@ class Feed(FetchSettings):
                 yield Checkpoint(states)
 
     def _urls(self) -> tuple[str, ...]:
-        return (self.url,) if isinstance(self.url, str) else tuple(dict.fromkeys(self.url))
+        return page.each_once(self.url)
 
 
 @dataclass(slots=True)

@@ -44,6 +44,11 @@ def fetcher(settings: FetchSettings, context: Context) -> Fetcher:
     )
 
 
+def each_once(url: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The addresses of a setting that takes one or several, in their order."""
+    return (url,) if isinstance(url, str) else tuple(dict.fromkeys(url))
+
+
 def check(settings: FetchSettings, urls: Iterable[str]) -> None:
     """Raise `SettingsError` for what is no web address, or needs a contact that is not set."""
     import httpx2  # noqa: PLC0415  # only where something is fetched

@@ -86,7 +86,7 @@ class Sitemap(FetchSettings):
 
     def urls(self) -> tuple[str, ...]:
         """The sitemaps, each once."""
-        return (self.url,) if isinstance(self.url, str) else tuple(dict.fromkeys(self.url))
+        return page.each_once(self.url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ class Web(FetchSettings):
 
     def urls(self) -> tuple[str, ...]:
         """The start pages, each once."""
-        return (self.url,) if isinstance(self.url, str) else tuple(dict.fromkeys(self.url))
+        return page.each_once(self.url)
 
 
 @dataclass(frozen=True, slots=True)

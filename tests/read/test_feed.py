@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from loopback import Site, answer, marked
+from served import NOWHERE, QUICK, Served
 
 from ingest.documents import Checkpoint, Complete, ContainerRead, Failed, RawDocument, Unchanged
 from ingest.errors import SettingsError
 from ingest.read import feedfile
 from ingest.read.feed import Feed
 from ingest.read.streams import ReadError
-from ingest.testing import FakeContext, ReaderConformance, ids, run
+from ingest.testing import FakeContext, ids, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 TEXT = "The bridge is open."
@@ -38,8 +38,7 @@ def rss(*items: str, channel: str = "") -> bytes:
 
 def make(site: Site, *paths: str, **settings: Any) -> Feed:
     urls = tuple(site.url(path) for path in paths or ("/feed",))
-    quick = {"delay": 0, "retries": 0, "allow_private": True}
-    return Feed(url=urls, **{**quick, **settings})
+    return Feed(url=urls, **{**QUICK, **settings})
 
 
 def docs(events: list[Any]) -> list[RawDocument]:
@@ -55,13 +54,7 @@ def context() -> FakeContext:
     return FakeContext()
 
 
-class TestConformance(ReaderConformance):
-    @pytest.fixture(autouse=True)
-    def _served(self) -> Iterator[None]:
-        self.site = Site()
-        yield
-        self.site.stop()
-
+class TestConformance(Served):
     def make(self, folder: Path) -> Feed:
         del folder
         self.site.pages["/p"] = answer()
@@ -76,6 +69,10 @@ class TestConformance(ReaderConformance):
         bad = [item("1"), item("2", "", self.site.url("/missing")), item("x", ""), item("3")]
         self.site.pages["/feed"] = answer(200, rss(*bad))
         return reader
+
+    def make_missing(self, folder: Path) -> Feed:
+        del folder
+        return Feed(url=NOWHERE, **QUICK)
 
 
 # --- entries --------------------------------------------------------------------------

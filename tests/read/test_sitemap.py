@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from loopback import Site, answer, marked
+from served import NOWHERE, QUICK, Served
 
 from ingest.documents import Complete, Failed, Gone, RawDocument, Unchanged
 from ingest.errors import SettingsError
@@ -15,10 +16,9 @@ from ingest.read import sitemapfile
 from ingest.read.sitemap import Sitemap
 from ingest.read.sitemapfile import Entry
 from ingest.read.streams import ReadError
-from ingest.testing import FakeContext, ReaderConformance, run
+from ingest.testing import FakeContext, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 SPACE = "xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'"
@@ -39,7 +39,7 @@ def index(*entries: str) -> bytes:
 
 def make(site: Site, *paths: str, **settings: Any) -> Sitemap:
     urls = tuple(site.url(path) for path in paths or ("/s.xml",))
-    return Sitemap(url=urls, **{"delay": 0, "retries": 0, "allow_private": True, **settings})
+    return Sitemap(url=urls, **{**QUICK, **settings})
 
 
 def serve(site: Site, *names: str) -> list[str]:
@@ -64,13 +64,7 @@ def context() -> FakeContext:
     return FakeContext()
 
 
-class TestConformance(ReaderConformance):
-    @pytest.fixture(autouse=True)
-    def _served(self) -> Iterator[None]:
-        self.site = Site()
-        yield
-        self.site.stop()
-
+class TestConformance(Served):
     def make(self, folder: Path) -> Sitemap:
         del folder
         one, two, three = serve(self.site, "/1", "/2", "/3")
@@ -88,6 +82,10 @@ class TestConformance(ReaderConformance):
         self.site.pages["/s.xml"] = marked(index(*entries))
         self.site.pages["/bad.xml"] = marked(pages(dated(self.site.url("/missing"))) + b"<")
         return reader
+
+    def make_missing(self, folder: Path) -> Sitemap:
+        del folder
+        return Sitemap(url=NOWHERE, **QUICK)
 
 
 # --- forms ----------------------------------------------------------------------------

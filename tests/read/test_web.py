@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from loopback import Site, answer, marked
+from served import NOWHERE, QUICK, Served
 
 from ingest.documents import Checkpoint, Complete, Failed, Gone, RawDocument, Unchanged
 from ingest.errors import SettingsError
 from ingest.read.web import Web
-from ingest.testing import FakeContext, ReaderConformance, run
+from ingest.testing import FakeContext, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -26,8 +26,7 @@ def html(*links: str, text: str = "The bridge is open.", head: str = "") -> byte
 
 def make(site: Site, *paths: str, **settings: Any) -> Web:
     urls = tuple(site.url(path) for path in paths or ("/",))
-    quick = {"delay": 0, "retries": 0, "allow_private": True, "depth": 5}
-    return Web(url=urls, **{**quick, **settings})
+    return Web(url=urls, **{**QUICK, "depth": 5, **settings})
 
 
 def serve(site: Site, **pages: bytes) -> None:
@@ -56,15 +55,7 @@ def context() -> FakeContext:
     return FakeContext()
 
 
-class _Served(ReaderConformance):
-    @pytest.fixture(autouse=True)
-    def _served(self) -> Iterator[None]:
-        self.site = Site()
-        yield
-        self.site.stop()
-
-
-class TestCrawlConformance(_Served):
+class TestCrawlConformance(Served):
     def make(self, folder: Path) -> Web:
         del folder
         serve(self.site, root=html("/a", "/b"), a=html("/c", text="a"), b=html("/a", text="b"))
@@ -79,8 +70,12 @@ class TestCrawlConformance(_Served):
         self.site.pages["/down"] = answer(503, b"")
         return reader
 
+    def make_missing(self, folder: Path) -> Web:
+        del folder
+        return Web(url=NOWHERE, depth=5, **QUICK)
 
-class TestListConformance(_Served):
+
+class TestListConformance(Served):
     def make(self, folder: Path) -> Web:
         del folder
         serve(self.site, a=html(text="a"), b=html(text="b"), c=html(text="c"))
@@ -89,6 +84,10 @@ class TestListConformance(_Served):
     def make_bad(self, folder: Path) -> Web:
         self.make(folder)
         return make(self.site, "/missing", "/a", "/b", depth=0)
+
+    def make_missing(self, folder: Path) -> Web:
+        del folder
+        return Web(url=NOWHERE, **QUICK)
 
 
 # --- where a crawl goes ---------------------------------------------------------------

@@ -11,17 +11,34 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from ingest.documents import Checkpoint
+from ingest.documents import Checkpoint, Complete
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from ingest.documents import JSON
+    from ingest.documents import JSON, Event
 
 _MOST_MOVED = 48 << 10
 """Characters of `Round.moved` that a cursor holds; what moved first is forgotten first."""
+
+
+class Walk(Protocol):
+    """One way through a round's pages, and how it went.
+
+    ``whole``: all that the source holds was listed; ``stopped``: the run is being stopped;
+    ``resting``: hosts that asked to be left alone; ``answered``: how many pages came.
+    """
+
+    whole: bool
+    stopped: bool
+    answered: int
+    resting: set[str]
+
+    def events(self) -> Iterator[Event]:
+        """Yield what is found on the way; the figures are right once it has ended."""
+        ...
 
 
 @dataclass(slots=True)
@@ -46,6 +63,20 @@ class Round:
         goes_on = number and known.get("open") == named
         table = {k: str(v) for k, v in moved.items()} if isinstance(moved, dict) else {}
         return cls(number if goes_on else number + 1, named, table)
+
+    def over(self, walk: Walk) -> Iterator[Event]:
+        """Yield the events of a walk, and what it means for the round; `Complete` where whole.
+
+        A round that was stopped, or whose hosts asked for rest, stays open for the next run;
+        one that does not get on is ended.
+        """
+        yield self.checkpoint(is_open=True)
+        yield from walk.events()
+        if walk.stopped or (walk.resting and walk.answered):
+            return
+        yield self.checkpoint(is_open=False)
+        if walk.whole:
+            yield Complete()
 
     def checkpoint(self, *, is_open: bool) -> Checkpoint:
         """The cursor while the round goes on, or after its end."""

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import Field
 
-from ingest.documents import Complete, ContainerRead, Event, Failed, RawDocument, Unchanged
+from ingest.documents import ContainerRead, Event, Failed, RawDocument, Unchanged
 from ingest.read import page, sitemapfile
 from ingest.read.http import FetchFailed, NotModified
 from ingest.read.http_settings import FetchSettings
@@ -74,15 +74,8 @@ class Sitemap(FetchSettings):
         """Yield every page once a round; `Complete` where every sitemap was read whole."""
         self.check(context)
         current = Round.begin(cursor, [*self.urls(), *self.include, *self.exclude, *self.hosts])
-        yield current.checkpoint(is_open=True)
         with page.fetcher(self, context) as client:
-            walk = _Walk(self, client, context, current.number)
-            yield from walk.events()
-        if walk.stopped or (walk.resting and walk.answered):
-            return  # the round stays open; one that does not get on is ended
-        yield current.checkpoint(is_open=False)
-        if walk.whole:
-            yield Complete()
+            yield from current.over(_Walk(self, client, context, current.number))
 
     def urls(self) -> tuple[str, ...]:
         """The sitemaps, each once."""

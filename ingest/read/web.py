@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import Field
 
-from ingest.documents import Complete, ContainerRead, Event, Gone, Unchanged
+from ingest.documents import ContainerRead, Event, Gone, Unchanged
 from ingest.read import page
 from ingest.read.http import Fetched, FetchFailed
 from ingest.read.http_settings import FetchSettings
@@ -74,15 +74,8 @@ class Web(FetchSettings):
         """Yield every page once a round; `Complete` where the whole site was seen."""
         self.check(context)
         current = Round.begin(cursor, [*self.urls(), str(self.depth), self.selection()])
-        yield current.checkpoint(is_open=True)
         with page.fetcher(self, context) as client:
-            crawl = _Crawl(self, client, context, current)
-            yield from crawl.events()
-        if crawl.stopped or (crawl.resting and crawl.answered):
-            return  # the round stays open; one that does not get on is ended
-        yield current.checkpoint(is_open=False)
-        if crawl.whole:
-            yield Complete()
+            yield from current.over(_Crawl(self, client, context, current))
 
     def selection(self) -> str:
         """A hash of what decides which links of a page are remembered."""

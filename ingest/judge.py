@@ -72,9 +72,8 @@ class Judge:
             self._refused = {id_: id_ in refused for id_ in ids}
             yield
 
-    def decide_again(self, numbers: Sequence[int]) -> None:
+    def decide_again(self, numbers: Sequence[int], signatures: Sequence[Signature]) -> None:
         """Decide documents that are open, in order of arrival, as a batch (`ingest reindex`)."""
-        signatures = [self._documents.signature(number) for number in numbers]
         with self._transaction(signatures):
             self._rows.among(numbers)
             for number, signature in zip(numbers, signatures, strict=True):

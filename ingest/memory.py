@@ -12,7 +12,9 @@ import numpy as np
 from ingest.catalog.packed import unpack_text
 from ingest.dedup.decide import Overlap
 from ingest.dedup.signatures import Shingler
-from ingest.dedup.story import unpack
+from ingest.dedup.story import story_signature, unpack
+from ingest.dedup.vectors import Vectors
+from ingest.documents import Signature
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +23,7 @@ if TYPE_CHECKING:
 
     from ingest.catalog.decisions import Decisions
     from ingest.catalog.store import Store
-    from ingest.dedup.story import TermVector
-    from ingest.documents import Decision, Kind, Signature, Standing
+    from ingest.documents import Decision, Kind, Standing
     from ingest.neighbours import Neighbours
 
 
@@ -39,9 +40,10 @@ class CatalogMemory:
         self._rows = store.rows
         self._neighbours = neighbours
         self._signatures: dict[int, Signature] = {}
-        self._shingler = Shingler(str(neighbours.folder / "cache"))
+        cache = str(neighbours.folder / "cache")
+        self._shingler = Shingler(cache)
+        self._vectors = Vectors(cache)
         self._shingles: dict[int, NDArray[np.uint64]] = {}
-        self._terms: dict[int, TermVector] = {}
         self.standing = decisions.standing
         self.twins = decisions.twins
         self.copies = decisions.copies
@@ -53,11 +55,13 @@ class CatalogMemory:
     def remember(self, number: int, signature: Signature) -> None:
         """Spare the catalog's answer for a document that has just arrived."""
         self._signatures[number] = signature
+        self._vectors.add(number, signature.terms)
 
     def clear(self) -> None:
         """Let go of what was looked up; the next batch asks about other documents."""
-        for kept in (self._signatures, self._shingles, self._terms):
-            kept.clear()
+        self._signatures.clear()
+        self._shingles.clear()
+        self._vectors.clear()
 
     def near(self, number: int) -> Sequence[Standing]:
         """Other survivors that share a band of the near signature; the likeliest `VERIFIED`."""
@@ -84,12 +88,13 @@ class CatalogMemory:
             found = self._shingles[number] = self._shingler.shingles(self._text(number))
         return found
 
-    def terms(self, number: int) -> TermVector:
-        """The term vector that decides stories."""
-        found = self._terms.get(number)
-        if found is None:
-            found = self._terms[number] = unpack(self._signature(number).terms)
-        return found
+    def similarities(self, number: int, others: Sequence[int]) -> Sequence[float]:
+        """How similar a document is to each of others, by their term vectors."""
+        vectors = self._vectors
+        missing = [each for each in (number, *others) if each not in vectors]
+        for each, terms in self._documents.terms(missing):
+            vectors.add(each, terms)
+        return vectors.similarities(number, others)
 
     def survive(self, standing: Standing, story_id: str) -> None:
         """Keep as survivor, and let later documents find it."""
@@ -128,5 +133,7 @@ class CatalogMemory:
     def _signature(self, number: int) -> Signature:
         found = self._signatures.get(number)
         if found is None:
-            found = self._signatures[number] = self._documents.signature(number)
+            near, terms = self._documents.signed(number)
+            found = Signature(near, story_signature(unpack(terms)), terms)
+            self._signatures[number] = found
         return found

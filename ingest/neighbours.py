@@ -16,13 +16,14 @@ import structlog
 from ingest.catalog.index import BandIndex
 from ingest.catalog.index_run import IndexDamaged
 from ingest.dedup.bands import Bands, keys
-from ingest.dedup.story import ROWS
+from ingest.dedup.story import ROWS, story_signature, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from ingest.catalog.documents import Signed
     from ingest.catalog.index import Prefetched
     from ingest.catalog.store import Store
     from ingest.documents import Signature
@@ -185,20 +186,20 @@ class Neighbours:
         except IndexDamaged as damage:
             log.warning("index is made anew", index=kind, reason=str(damage))
         index = BandIndex(folder, [], width, cap, self._cache)
-        for numbers, signatures in self._decided(kind):
-            made = [each.near if kind == "near" else each.story for each in signatures]
-            index.insert(
-                self._near_keys(made) if kind == "near" else _story_keys(made),
-                np.array(numbers, np.uint32),
-            )
+        for numbers, signed in self._decided(kind):
+            if kind == "near":
+                keys_ = self._near_keys([each.near for each in signed])
+            else:
+                keys_ = _story_keys([story_signature(unpack(each.terms)) for each in signed])
+            index.insert(keys_, np.array(numbers, np.uint32))
         return index
 
-    def _decided(self, kind: Kind) -> Iterator[tuple[list[int], list[Signature]]]:
+    def _decided(self, kind: Kind) -> Iterator[tuple[list[int], list[Signed]]]:
         """Everything that belongs into an index, some at a time."""
-        rows = self._store.documents.signatures("survivors" if kind == "near" else "representing")
+        rows = self._store.documents.all_signed("survivors" if kind == "near" else "representing")
         while some := list(islice(rows, _REBUILT_AT_ONCE)):
-            numbers, signatures = zip(*some, strict=True)
-            yield list(numbers), list(signatures)
+            numbers, signed = zip(*some, strict=True)
+            yield list(numbers), list(signed)
 
     def _near_keys(self, near: Sequence[NDArray[np.uint32]]) -> NDArray[np.uint64]:
         return keys(np.stack(near), self._bands)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ingest.catalog.store import Store
     from ingest.dedup.signatures import Signer
+    from ingest.documents import Signature
     from ingest.settings import Settings
 
 _BATCH = 512
@@ -35,8 +36,7 @@ def decide_all(
     store.drop_index()
     judge = make_judge(store, settings, run, now)
     for batch in _batches(numbers):
-        _sign(store, make_signer(settings), batch)
-        judge.decide_again(batch)
+        judge.decide_again(batch, _sign(store, make_signer(settings), batch))
         tally.counts["read"] += len(batch)
         advanced(tally)
     for kind, count in Views(store.connection).counts().items():
@@ -50,9 +50,12 @@ def _batches(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
         yield numbers[start : start + _BATCH]
 
 
-def _sign(store: Store, signer: Signer, numbers: Sequence[int]) -> None:
+def _sign(store: Store, signer: Signer, numbers: Sequence[int]) -> list[Signature]:
     views = Views(store.connection)
+    made = []
     for number in numbers:
         view = views.numbered(number)
         signature = signer.sign(store.documents.text(number), view.title, view.language)
         store.documents.replace_signature(number, signature)
+        made.append(signature)
+    return made

@@ -133,7 +133,7 @@ def _group(store: Store, kind: str, members: Sequence[View]) -> Group:
     compared = members[:GROUP_MEMBERS]
     parts: list[Any]
     if kind == "story":
-        parts = [unpack(store.documents.signature(view.number).terms) for view in compared]
+        parts = [unpack(store.documents.signed(view.number).terms) for view in compared]
     else:
         parts = [shingles(store.documents.text(view.number)) for view in compared]
     pairs = tuple(
@@ -149,7 +149,7 @@ def _likeness(kind: str, first: Any, second: Any) -> float:
 
 
 def _story_similarity(store: Store, first: View, second: View) -> float:
-    terms = [unpack(store.documents.signature(view.number).terms) for view in (first, second)]
+    terms = [unpack(store.documents.signed(view.number).terms) for view in (first, second)]
     return similarity(terms[0], terms[1])
 
 

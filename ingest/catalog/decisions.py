@@ -136,16 +136,18 @@ class Decisions:
         return [self._standing(row) for row in sorted(rows, key=lambda row: row.arrival)]
 
     def _standing(self, row: Row) -> Standing:
-        return Standing(
-            number=row.number,
-            id=row.id,
-            arrival=row.arrival,
-            words=row.words,
-            priority=self._priorities.get(row.source, 0),
-            created=row.created,
-            story_id=row.story_id,
-            leads=row.state == LEADER,
-        )
+        if row.standing is None:
+            row.standing = Standing(
+                number=row.number,
+                id=row.id,
+                arrival=row.arrival,
+                words=row.words,
+                priority=self._priorities.get(row.source, 0),
+                created=row.created,
+                story_id=row.story_id,
+                leads=row.state == LEADER,
+            )
+        return row.standing
 
 
 def _survives(row: Row) -> bool:

@@ -5,13 +5,12 @@ What a batch adds and changes goes through `rows`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from ingest.catalog.decisions import REPRESENTS, SURVIVES
 from ingest.catalog.packed import unpack_text
-from ingest.documents import Signature
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,9 +18,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ingest.documents import Signature
+
 Among = Literal["survivors", "representing"]
 
 _CONDITIONS: dict[Among, str] = {"survivors": SURVIVES, "representing": REPRESENTS}
+
+
+_AT_ONCE = 500
+
+
+class Signed(NamedTuple):
+    """What is kept of a `documents.Signature`: the story signature is made from the terms."""
+
+    near: NDArray[np.uint32]
+    terms: bytes
 
 
 class Documents:
@@ -33,8 +44,8 @@ class Documents:
     def replace_signature(self, number: int, signature: Signature) -> None:
         """Keep the signatures of a version, in place of those that it had."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO signatures (number, near, story, terms) VALUES (?, ?, ?, ?)",
-            (number, signature.near.tobytes(), signature.story.tobytes(), signature.terms),
+            "INSERT OR REPLACE INTO signatures (number, near, terms) VALUES (?, ?, ?)",
+            (number, signature.near.tobytes(), signature.terms),
         )
 
     def reopen_all(self) -> None:
@@ -50,31 +61,41 @@ class Documents:
         ).fetchone()
         return unpack_text(row[0])
 
-    def signature(self, number: int) -> Signature:
-        """Signatures of a document; read-only arrays."""
-        near, story, terms = self._connection.execute(
-            "SELECT near, story, terms FROM signatures WHERE number = ?", (number,)
+    def signed(self, number: int) -> Signed:
+        """Near signature (read-only) and terms of a document."""
+        near, terms = self._connection.execute(
+            "SELECT near, terms FROM signatures WHERE number = ?", (number,)
         ).fetchone()
-        return Signature(np.frombuffer(near, np.uint32), np.frombuffer(story, np.uint32), terms)
+        return Signed(np.frombuffer(near, np.uint32), terms)
+
+    def terms(self, numbers: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """Packed term vectors of documents, each with its number, in no order."""
+        for start in range(0, len(numbers), _AT_ONCE):
+            some = numbers[start : start + _AT_ONCE]
+            marks = ",".join("?" * len(some))
+            yield from self._connection.execute(
+                f"SELECT number, terms FROM signatures WHERE number IN ({marks})",  # noqa: S608 - marks alone
+                some,
+            )
 
     def refused(self, ids: Sequence[str]) -> set[str]:
         """Those of the identities that were forgotten and must not come back."""
         found: set[str] = set()
-        for start in range(0, len(ids), 500):
-            some = ids[start : start + 500]
+        for start in range(0, len(ids), _AT_ONCE):
+            some = ids[start : start + _AT_ONCE]
             marks = ",".join("?" * len(some))
             rows = self._connection.execute(f"SELECT id FROM refused WHERE id IN ({marks})", some)  # noqa: S608 - marks alone
             found.update(row[0] for row in rows)
         return found
 
-    def signatures(self, among: Among) -> Iterator[tuple[int, Signature]]:
-        """Number and signatures of every survivor, or of what represents stories, as they came."""
+    def all_signed(self, among: Among) -> Iterator[tuple[int, Signed]]:
+        """What was signed of every survivor, or of what represents stories, as they came."""
         rows = self._connection.execute(
-            "SELECT number, near, story FROM documents JOIN signatures USING (number)"  # noqa: S608 - one of two above
+            "SELECT number, near, terms FROM documents JOIN signatures USING (number)"  # noqa: S608 - one of two above
             f" WHERE {_CONDITIONS[among]} ORDER BY number"
         )
-        for number, near, story in rows:
-            yield number, Signature(np.frombuffer(near, np.uint32), np.frombuffer(story, np.uint32))
+        for number, near, terms in rows:
+            yield number, Signed(np.frombuffer(near, np.uint32), terms)
 
     def numbers(self, among: Among) -> NDArray[np.uint32]:
         """Numbers of every survivor, or of what represents stories, sorted."""

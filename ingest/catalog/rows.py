@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ingest.catalog.packed import Packed
-    from ingest.documents import Evidence, Kind, Signature
+    from ingest.documents import Evidence, Kind, Signature, Standing
 
 K = TypeVar("K")
 
@@ -55,6 +55,8 @@ class Row:
     of_number: int | None = None
     story_id: str = ""
     represents: int = 0
+    standing: Standing | None = None
+    """What `decisions` last said of it; None where it has changed since."""
 
 
 @dataclass(slots=True)
@@ -196,7 +198,7 @@ class Rows:
         """Set how a document stands; it represents no story until it is said to."""
         self._leave(row)
         row.state, row.kind, row.of_number = state, kind, of_number
-        row.story_id, row.represents = story_id, 0
+        row.story_id, row.represents, row.standing = story_id, 0, None
         self._enter(row)
         self._changed.add(row.number)
 
@@ -236,7 +238,7 @@ class Rows:
             ((number, one.packed.text) for number, one in self._arrived.items()),
         )
         execute(
-            "INSERT INTO signatures (number, near, story, terms) VALUES (?, ?, ?, ?)",
+            "INSERT INTO signatures (number, near, terms) VALUES (?, ?, ?)",
             (_signed(number, one.signature) for number, one in self._arrived.items()),
         )
         standing = self._changed - self._arrived.keys()
@@ -333,7 +335,7 @@ class Rows:
 
 
 def _signed(number: int, signature: Signature) -> tuple[object, ...]:
-    return number, signature.near.tobytes(), signature.story.tobytes(), signature.terms
+    return number, signature.near.tobytes(), signature.terms
 
 
 def _chunks(values: Sequence[str | int | bytes]) -> Iterator[Sequence[str | int | bytes]]:

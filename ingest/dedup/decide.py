@@ -27,14 +27,7 @@ import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from ingest.dedup.story import (
-    Compared,
-    StoryRule,
-    choose_story,
-    promising,
-    similarities,
-    similarity,
-)
+from ingest.dedup.story import Compared, StoryRule, choose_story, promising
 from ingest.dedup.verify import overlap
 from ingest.documents import Dropped, Evidence, Kept, Linked
 
@@ -44,7 +37,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ingest.dedup.story import Choice, TermVector
+    from ingest.dedup.story import Choice
     from ingest.documents import Decision, Kind, Standing
 
 Policy: TypeAlias = Literal["drop", "link", "ignore"]
@@ -123,8 +116,8 @@ class Memory(Protocol):
         """Sorted, unique 64-bit shingle hashes of the canonical text, shape (n,)."""
         ...
 
-    def terms(self, number: int) -> TermVector:
-        """The term vector that decides stories."""
+    def similarities(self, number: int, others: Sequence[int]) -> Sequence[float]:
+        """How similar a document is to each of others, by their term vectors."""
         ...
 
     def led(self, story_id: str) -> bool:
@@ -303,11 +296,9 @@ class Decider:
             for other in others
             if other.number != standing.number and rule.in_window(standing.created, other.created)
         ]
-        figures = similarities(
-            memory.terms(standing.number), [memory.terms(other.number) for other in near]
-        )
+        figures = memory.similarities(standing.number, [other.number for other in near])
         return [
-            Compared(other.story_id, other.number, float(figure))
+            Compared(other.story_id, other.number, figure)
             for other, figure in zip(near, figures, strict=True)
         ]
 
@@ -339,7 +330,7 @@ class Decider:
         mine, its = memory.shingles(standing.number), memory.shingles(other.number)
         shares = memory.overlap(standing.number, other.number, kind)
         common = overlap(mine, its)
-        story = similarity(memory.terms(standing.number), memory.terms(other.number))
+        (story,) = memory.similarities(standing.number, [other.number])
         rule, figure = self._rule(kind, common.jaccard, common.containment, mean)
         return Evidence(
             rule=rule,

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.dedup.decide import Overlap
+from ingest.dedup.story import similarities
 from ingest.dedup.terms import TermVector
 from ingest.documents import Dropped, Kept, Linked, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ingest.documents import Decision, Kind
 
@@ -76,7 +77,10 @@ class FakeMemory:
     def shingles(self, number: int) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
         return np.array(sorted(self.known[number].shingles), np.uint64)
 
-    def terms(self, number: int) -> TermVector:
+    def similarities(self, number: int, others: Sequence[int]) -> list[float]:
+        return similarities(self._terms(number), [self._terms(n) for n in others]).tolist()
+
+    def _terms(self, number: int) -> TermVector:
         hashes = np.array(sorted(self.known[number].terms), np.uint32)
         return TermVector(hashes, np.full(hashes.size, 100, np.uint8))
 

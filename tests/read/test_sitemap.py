@@ -255,6 +255,32 @@ def test_a_sitemap_whose_date_in_the_index_is_as_it_was_is_not_asked_for(
     assert site.paths == ["/s.xml"] * 2 + ["/a.xml"]
 
 
+def test_a_sitemap_that_answers_304_is_remembered_with_its_new_date(
+    site: Site, context: FakeContext
+) -> None:
+    (one,) = serve(site, "/1")
+    site.pages["/a.xml"] = marked(pages(dated(one, "2024-01-01")))
+    entry = dated(site.url("/a.xml"), "2024-02-02", "sitemap")
+    for date in ("-02-02", "-03-03", "-03-03"):
+        site.requests.clear()
+        site.pages["/s.xml"] = answer(200, index(entry.replace("-02-02", date)))
+        events = run(make(site), context)
+        assert ("Unchanged" if date == "-03-03" else "RawDocument", "/1") in told(site, events)
+    assert site.paths == ["/s.xml"]
+
+
+def test_a_sitemap_may_be_larger_than_a_page_up_to_the_protocols_limit(
+    site: Site, context: FakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sitemapfile.MOST_BYTES == 50 * 1024 * 1024
+    body = pages(*map(dated, serve(site, *(f"/{n}" for n in range(20)))))
+    site.pages["/s.xml"] = answer(200, body)
+    assert len(docs(site, run(make(site, max_bytes=200), context))) == 20
+    monkeypatch.setattr(sitemapfile, "MOST_BYTES", len(body) - 1)
+    failed = [e.reason for e in run(make(site), FakeContext()) if isinstance(e, Failed)]
+    assert failed == ["too large"]
+
+
 def test_a_page_that_failed_is_asked_for_again_though_its_date_is_as_it_was(
     site: Site, context: FakeContext
 ) -> None:

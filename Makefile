@@ -16,6 +16,7 @@ help:  ## list the targets
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ingest needs Python 3.11 or newer")'
+	@echo 'setting up $(VENV): a minute or more, 0.7 GB'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -c constraints.txt -e .
 	@touch $@

@@ -61,7 +61,8 @@ class Warc(ReaderSettings):
     """Web archives (WARC, ARC, WET), plain or packed with gzip, LZ4 or zstd."""
 
     path: str | tuple[str, ...]
-    """A file, folder, glob or fsspec address, or several of them."""
+    """A file, folder, glob or fsspec address, or several of them.  Documents are named by their
+    records: what ``keep_raw`` kept has the ids of its source by the reader ``raw`` alone."""
     include: tuple[str, ...] = (
         "*.warc", "*.warc.*", "*.arc", "*.arc.gz", "*.wet", "*.wet.gz",
     )  # fmt: skip

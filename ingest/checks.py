@@ -140,7 +140,11 @@ def _check_store(settings: Settings) -> Finding:
             store.check_whole()
     except IngestError as error:
         return Finding("store", str(error), error.hint, exit_code=3)
-    return Finding("store", f"{folder} opens, its catalog is whole")
+    said = f"{folder} opens, its catalog is whole"
+    if not os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        hint = "What only reads works; for runs see its owner and mount options."
+        return Finding("store", f"{said}, but it is not writable", hint, exit_code=3)
+    return Finding("store", said)
 
 
 def _check_disk(folder: Path) -> Finding:

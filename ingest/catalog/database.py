@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from ingest.catalog.schema import APPLICATION_ID, MIGRATIONS
 from ingest.errors import StoreError, StoreVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _BUSY_SECONDS = 30.0
 # Pages of the write-ahead log after which it is folded back; 16 MiB at 4 KiB a page.
@@ -70,25 +71,95 @@ def open_database(path: Path, *, write: bool) -> sqlite3.Connection:
 
     Autocommit mode: statements stand alone unless inside `transaction`.
     Raises `StoreVersion` for a catalog of a newer version or a file that is not ours,
-    `StoreError` where it cannot be opened.
+    `StoreError` where it cannot be opened.  Without ``write`` a place that cannot be
+    written is read too (see `Unlocked`).
     """
-    if not write and not path.exists():
-        raise StoreError(f"{path}: there is no store here", hint="`ingest run` makes one.")
+    if not write:
+        if not path.exists():
+            raise StoreError(f"{path}: there is no store here", hint="`ingest run` makes one.")
+        return _open_to_read(path)
     with store_errors(path):
-        if write:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        mode = "rwc" if write else "ro"
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}",
-            uri=True,
-            isolation_level=None,
-            timeout=_BUSY_SECONDS,
-        )
-        try:
-            _prepare(connection, path, write=write)
-        except BaseException:
-            connection.close()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _connect(path, "mode=rwc", write=True)
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    try:
+        with catalog_errors(path):
+            return _connect(path, "mode=ro", write=False)
+    except StoreError as error:
+        if not _lacks_right_to_write(error.__cause__):
             raise
+        _check_readable(path)
+        with catalog_errors(path):
+            return _connect(path, "mode=ro&immutable=1", write=False, factory=Unlocked)
+
+
+def _lacks_right_to_write(error: BaseException | None) -> bool:
+    """Whether SQLite could not make the files that it keeps beside an open catalog."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+
+
+def _check_readable(path: Path) -> None:
+    """Raise `StoreError` where the catalog's file alone cannot be read, or is not all of it."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}", hint="Make it readable for this user.") from (
+            error
+        )
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        raise StoreError(
+            f"{path}: a run that was cut short left {log.name}, and this place cannot be written",
+            hint="`ingest run`, by a user who may write there, mends it; a copy can be read too.",
+        )
+
+
+class Unlocked(sqlite3.Connection):
+    """A catalog read without locks, where SQLite cannot write what it locks with.
+
+    That is right as long as nobody else writes to it; `close` raises `StoreError` where
+    somebody did, so that nobody takes what was read for right.
+    """
+
+    def __init__(self, database: str, *arguments: Any, **more: Any) -> None:
+        self._file = Path(unquote(urlsplit(database).path))
+        self._before = self._state()
+        super().__init__(database, *arguments, **more)
+
+    def close(self) -> None:
+        """Close it; safe to call twice."""
+        super().close()
+        before, self._before = self._before, self._state()
+        if before != self._before:
+            message = f"{self._file}: another process wrote to it while it was read without locks"
+            raise StoreError(message, hint="What was shown may be wrong: do it again.")
+
+    def _state(self) -> tuple[int, int, int]:
+        try:
+            found = self._file.stat()
+        except FileNotFoundError:
+            return 0, 0, 0
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _connect(
+    path: Path, mode: str, *, write: bool, factory: type[sqlite3.Connection] = sqlite3.Connection
+) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{mode}",
+        uri=True,
+        isolation_level=None,
+        timeout=_BUSY_SECONDS,
+        factory=factory,
+    )
+    try:
+        _prepare(connection, path, write=write)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

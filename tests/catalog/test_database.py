@@ -8,9 +8,11 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
+from permissions import bound, sealed
 
 from ingest.catalog import database
 from ingest.catalog.database import (
+    Unlocked,
     catalog_errors,
     migrate,
     open_database,
@@ -117,6 +119,73 @@ def test_a_migration_that_fails_leaves_the_version_before_it(
     tables = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'later'")
     assert tables.fetchone() == (0,)
     connection.close()
+
+
+# --- where nothing can be written -----------------------------------------------------
+
+
+def test_a_catalog_is_read_where_nothing_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "store" / "catalog.db"
+    open_database(path, write=True).close()
+    with sealed(path.parent):
+        connection = open_database(path, write=False)
+        assert isinstance(connection, Unlocked)
+        assert connection.execute("SELECT count(*) FROM recipes").fetchone() == (0,)
+        connection.close()
+        connection.close()
+        assert [each.name for each in path.parent.iterdir()] == ["catalog.db"]
+        with pytest.raises(StoreError) as caught:
+            open_database(path, write=True)
+    assert "must be writable" in caught.value.hint
+
+
+def test_what_was_read_without_locks_counts_only_if_nobody_wrote_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "a %2f?#store" / "catalog.db"
+    open_database(path, write=True).close()
+    with sealed(path.parent):
+        connections = [open_database(path, write=False) for _ in range(2)]
+    writer = open_database(path, write=True)
+    writer.execute("INSERT INTO recipes (version) VALUES ('one')")
+    connections[0].close()  # the log has it, so that what this one sees is as before, and whole
+    writer.close()
+    with pytest.raises(StoreError, match="another process wrote to it"):
+        connections[1].close()
+
+
+def test_a_catalog_that_goes_while_it_is_read_without_locks_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "store" / "catalog.db"
+    open_database(path, write=True).close()
+    with sealed(path.parent):
+        connection = open_database(path, write=False)
+    path.unlink()
+    with pytest.raises(StoreError, match="another process"):
+        connection.close()
+
+
+def test_a_log_that_cannot_be_read_without_writing_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "store" / "catalog.db"
+    writer = open_database(path, write=True)
+    writer.execute("INSERT INTO recipes (version) VALUES ('one')")
+    copy = tmp_path / "copy" / "catalog.db"
+    copy.parent.mkdir()
+    for name in ("catalog.db", "catalog.db-wal"):
+        (copy.parent / name).write_bytes((path.parent / name).read_bytes())
+    writer.close()
+    with sealed(copy.parent), pytest.raises(StoreError, match=r"catalog\.db-wal") as caught:
+        open_database(copy, write=False)
+    assert "ingest run" in caught.value.hint
+
+
+def test_a_catalog_that_this_user_may_not_read_is_told_as_that(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    open_database(path, write=True).close()
+    path.chmod(0o000)
+    with bound(), pytest.raises(StoreError, match="Permission denied") as caught:
+        open_database(path, write=False)
+    assert "readable" in caught.value.hint
+
+
+# --- not ours -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("theirs", ["CREATE TABLE theirs (x)", "PRAGMA application_id = 1"])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from documents_for_faults import write
+from permissions import sealed
 from support import Project
 
 from ingest import app
 from ingest.app import RunOptions
+from ingest.catalog.database import open_database
 from ingest.catalog.lock import writer_lock
 from ingest.catalog.schema import MIGRATIONS
 from ingest.catalog.store import Store
@@ -90,10 +92,14 @@ def run(project: Project, *arguments: str, **more: Any) -> subprocess.CompletedP
     return project.here("run", *arguments)
 
 
-def bound_by_permissions() -> None:
-    """Let go of root's right to write where permissions forbid it, for what is executed next."""
-    drop_from_bounding_set, dac_override = 24, 1
-    ctypes.CDLL(None).prctl(drop_from_bounding_set, dac_override)
+def leave_a_log(path: Path) -> None:
+    """Have a process write to a catalog, and end without folding its log back."""
+    child = os.fork()
+    if not child:
+        connection = open_database(path, write=True)
+        connection.execute("INSERT INTO recipes (version) VALUES ('killed')")
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def shards(project: Project) -> dict[str, bytes]:
@@ -147,18 +153,33 @@ class TestDiskFull:
 class TestReadOnly:
     def test_permissions_that_forbid_writing(self, made: Project) -> None:
         before = shards(made)
-        paths = [made.store, *made.store.rglob("*")]
-        paths = [path for path in paths if not path.is_symlink()]
-        modes = {path: path.stat().st_mode for path in paths}
-        for path in reversed(paths):
-            path.chmod(0o555 if path.is_dir() else 0o444)
-        try:
-            told(run(made, preexec_fn=bound_by_permissions), str(made.store), "writable")
-        finally:
-            for path, mode in modes.items():
-                path.chmod(mode)
+        with sealed(made.store):
+            told(run(made), str(made.store), "writable")
+            assert made.here("check").returncode == 3
         assert shards(made) == before
         goes_on(made)
+
+    @pytest.mark.parametrize("ended", ["cleanly", "by a kill"])
+    def test_what_only_reads_works(self, made: Project, ended: str) -> None:
+        """With SQLite's log folded back, as most stores are, and with one that a kill left."""
+        if ended == "cleanly":
+            with closing(sqlite3.connect(made.store / "catalog.db")) as connection:
+                connection.execute("PRAGMA wal_checkpoint")
+        else:
+            leave_a_log(made.store / "catalog.db")
+        assert (made.store / "catalog.db-wal").exists() == (ended == "by a kill")
+        name = "all.jsonl#d1"
+        asked = [
+            ("status",), ("runs",), ("sources",), ("dups",), ("quarantine",), ("show", name),
+            ("explain", name), ("corpus", "verify"), ("corpus", "stats"), ("corpus", "since", "0"),
+            ("export", "--canonical", str(made.folder / "out.jsonl")),
+        ]  # fmt: skip
+        with sealed(made.store):
+            for arguments in asked:
+                done = made.here(*arguments)
+                assert (done.returncode, done.stderr) == (0, ""), arguments
+        assert "40" in made.here("status").stdout
+        assert (made.folder / "out.jsonl").read_bytes().count(b"\n") == 40
 
     def test_a_file_where_the_store_should_be(self, plain: Project) -> None:
         plain.configure(SETTINGS)

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from ingest.compiling import ready
-from ingest.dedup import kernel, kernel_terms
-from ingest.dedup.characters import CLASS_SHIFT, FOLD_MASK, characters
+from ingest.dedup import kernel, kernel_terms, kernel_tokens
 from ingest.dedup.minhash import permutations
 from ingest.dedup.rarity import Rarity
 from ingest.dedup.rarity import load as load_rarity
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-ASCII = 128
-
 Signable: TypeAlias = tuple[str, str, str]
 """Text, title, language."""
 
@@ -38,28 +35,28 @@ class Compiled:
     """Signs by the kernel; made once a process (`load`)."""
 
     sign_kernel: Callable[..., tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint8]]]
-    alphabet: kernel.Alphabet
+    alphabet: NDArray[np.uint32]
     folder: str
 
     def near(self, text: str, rows: int, seed: int) -> NDArray[np.uint32]:
         """Near signature, shape (rows,)."""
-        return _near_kernel(self.folder)(*_utf8(text), self.alphabet, permutations(rows, seed))
+        return _near_kernel(self.folder)(_utf8(text), self.alphabet, _permutations(rows, seed))
 
     def shingles(self, text: str) -> NDArray[np.uint64]:
         """See `shingles.shingles`."""
-        return unique(_shingle_kernel(self.folder)(*_utf8(text), self.alphabet))
+        return unique(_shingle_kernel(self.folder)(_utf8(text), self.alphabet))
 
     def sign(self, document: Signable, rows: int, seed: int) -> Signature:
         """Both signatures and the term vector, in one go."""
         text, title, language = document
         title = "" if text.startswith(title) else title
         near, story, terms = self.sign_kernel(
-            (*_utf8(text), len(text)),
-            (*_utf8(title), len(title)),
+            _utf8(text),
+            _utf8(title),
             _first_line(text, title),
             self.alphabet,
             _table(language, self.folder),
-            (permutations(rows, seed), permutations(ROWS, seed)),
+            (_permutations(rows, seed), _permutations(ROWS, seed)),
         )
         return Signature(near, story, terms.tobytes())
 
@@ -71,23 +68,22 @@ def load(folder: str) -> Compiled:
     ``NUMBA_CACHE_DIR`` goes before ``folder``; with neither, or where what was chosen cannot
     be written or read, it is compiled for this process alone.
     """
-    alphabet, few = _alphabet(), permutations(1, 1)
+    alphabet, few = kernel_tokens.alphabet(), _permutations(1, 1)
     table = _of(Rarity("", np.zeros(1, np.uint64), np.zeros(1, np.float32)), folder)
-    whole = (*_utf8("a"), 1)
-    sign = ready(kernel_terms.sign, folder, (whole, whole, 1, alphabet, table, (few, few)))
+    sign = ready(kernel_terms.sign, folder, (b"a", b"a", 1, alphabet, table, (few, few)))
     return Compiled(sign, alphabet, folder)
 
 
 @cache
 def _near_kernel(folder: str) -> Callable[..., NDArray[np.uint32]]:
     """The kernel of near signatures alone; compiled only where they are wanted alone."""
-    return ready(kernel.near, folder, (*_utf8("a"), _alphabet(), permutations(1, 1)))
+    return ready(kernel.near, folder, (b"a", kernel_tokens.alphabet(), _permutations(1, 1)))
 
 
 @cache
 def _shingle_kernel(folder: str) -> Callable[..., NDArray[np.uint64]]:
     """The kernel of shingle hashes."""
-    return ready(kernel.shingled, folder, (*_utf8("a"), _alphabet()))
+    return ready(kernel.shingled, folder, (b"a", kernel_tokens.alphabet()))
 
 
 @cache
@@ -114,21 +110,17 @@ def _table(language: str, folder: str) -> kernel_terms.Table:
 
 def _of(rarity: Rarity, folder: str) -> kernel_terms.Table:
     entries = rarity.hashes.size
-    slots = np.zeros(1 << (entries + entries // 4).bit_length(), dtype=np.uint64)
+    slots = np.zeros(1 << (2 * entries).bit_length(), dtype=np.uint64)
     _fill_kernel(folder)(slots, np.ascontiguousarray(rarity.hashes), rarity.rarity)
-    return slots, float(rarity.per_character), rarity.run, int(entries > 0)
+    units = round(rarity.per_character * kernel_terms.UNITS)
+    return slots, units, rarity.run, int(entries > 0)
 
 
-def _utf8(text: str) -> tuple[NDArray[np.uint8], int]:
-    """UTF-8 bytes, and whether they are ASCII alone; lone surrogates pass."""
-    raw = np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)
-    return raw, int(text.isascii())
+def _utf8(text: str) -> bytes:
+    """UTF-8 bytes; lone surrogates pass."""
+    return text.encode("utf-8", "surrogatepass")
 
 
-def _alphabet() -> kernel.Alphabet:
-    table = characters()
-    letters = np.arange(ASCII, dtype=np.uint32)
-    entries = table[letters]
-    folded = (letters + entries) & np.uint32(FOLD_MASK)
-    fold = np.where(entries >> np.uint32(CLASS_SHIFT), folded, 0).astype(np.uint8)
-    return fold, table.index, table.pages
+@cache
+def _permutations(rows: int, seed: int) -> NDArray[np.uint32]:
+    return np.stack(permutations(rows, seed))

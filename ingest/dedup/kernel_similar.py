@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.compiling import ready
-from ingest.dedup.kernel import jit
+from ingest.dedup.kernel_tokens import jit
 from ingest.dedup.terms import SHARE, TERMS
 
 if TYPE_CHECKING:

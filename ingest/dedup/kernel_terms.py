@@ -1,8 +1,8 @@
 """The story half of the signature kernel: tokens in, term vector and story signature out.
 
 The compiled counterpart of `terms.terms`, `story.pack` and `story.story_signature`, with
-`kernel_vector`; those define what is computed here, and why.  Weights are integers, in
-units of 1/128 or 1/128^2, or floats that hold such numbers exactly: both give the same bytes.
+`kernel_vector`; those define what is computed here, and why.  Rarities are integers, in
+units of 1/128, where the reference has floats that hold such numbers exactly.
 """
 
 from __future__ import annotations
@@ -13,279 +13,292 @@ import numpy as np
 
 from ingest.dedup import rarity
 from ingest.dedup import terms as reference
-from ingest.dedup.kernel import (
-    FOLD_MASK,
-    ONE_BYTE,
-    START_BITS,
-    Alphabet,
+from ingest.dedup.kernel import HALF, Permutations, minhash, near_rows
+from ingest.dedup.kernel_tokens import (
+    BASE,
+    CAPITAL,
+    DIGIT,
+    INT,
+    PAD,
+    SINGLE,
+    ZERO,
     Bytes,
+    Edges,
     Hashes,
-    Permutations,
     Rows,
-    Spans,
-    decode,
+    U,
+    cut,
     fmix64,
     jit,
-    minhash,
-    near_rows,
-    tokenise,
+    largest,
+    spell,
     tokens_or_whole,
     whole,
 )
-from ingest.dedup.kernel_vector import STEP, heaviest, packed, vector, weights_of
-from ingest.dedup.tokens import BASE as TOKEN_BASE
+from ingest.dedup.kernel_vector import heaviest, packed, vector, weights_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Table: TypeAlias = "tuple[Hashes, float, int, int]"
-"""Of `Rarity`: slots (`fill`), per_character, run, and whether there is a list."""
-Text: TypeAlias = "tuple[Bytes, int, int]"
-"""UTF-8 bytes; whether they are ASCII; and code points."""
-Tokens: TypeAlias = "tuple[Hashes, NDArray[np.int64], Bytes]"
-"""Of each token: its hash; end << 32 | start; what its first character is (`CAPITAL`, `DIGIT`)."""
-Occurrences: TypeAlias = "tuple[Hashes, NDArray[np.int32], NDArray[np.float32]]"
-"""Of each occurrence of a term: hash, its first token, rarity above `terms.COMMON`."""
-Sums: TypeAlias = "tuple[Rows, NDArray[np.int64], NDArray[np.float32], NDArray[np.int32]]"
-"""Of each term: hash, count, rarity above `terms.COMMON`, its first token."""
+Table: TypeAlias = "tuple[Hashes, int, int, int]"
+"""Of `Rarity`: slots (`fill`), per_character in units, run, and whether there is a list."""
+Tokens: TypeAlias = "tuple[Hashes, Edges, Rows]"
+"""Hashes and edges of tokens, and the letters they are made of."""
+Places: TypeAlias = "NDArray[np.int32]"
+Terms: TypeAlias = "tuple[Hashes, Rows, NDArray[np.int64], NDArray[np.int64], Places]"
+"""Where each term is (`entry_of`); its hash, count, rarity above `terms.COMMON`, first token."""
 
-HASH_BITS, RARITY_BITS = 32, 10
+UNITS = 128
+RARITY_BITS = 10
 RARITY_MASK = np.uint64((1 << RARITY_BITS) - 1)
-START_MASK = (1 << START_BITS) - 1
 RUN = np.uint64(rarity._RUN)  # noqa: SLF001 - the same hash of runs
-CHANCE = np.float32(rarity._CHANCE)  # noqa: SLF001 - the same estimate
-RAREST = np.float32(rarity.RAREST)
-COMMON = np.float32(reference.COMMON)
-UNKNOWN = np.float32(-1)
+CHANCE = round(rarity._CHANCE * UNITS)  # noqa: SLF001 - the same estimate
+RAREST, COMMON = round(rarity.RAREST * UNITS), round(reference.COMMON * UNITS)
 NAMES = reference.NAMES
 LEAD = reference.LEAD
 TITLE_WEIGHT, LEAD_WEIGHT = reference.TITLE_WEIGHT, reference.LEAD_WEIGHT
-CAPITAL = np.uint8(1)
-ZERO, NINE = ord("0"), ord("9")
-BASE = np.uint64(TOKEN_BASE)
 LINE_BREAK = np.uint64(ord("\n"))
-NO_HASH = np.uint64(0)
 LOW32 = np.uint64(0xFFFFFFFF)
-HALF = np.uint64(32)
-ONE = np.uint64(1)
 
 
 def fill(slots: Hashes, hashes: Hashes, rarities: NDArray[np.float32]) -> None:
-    """Fill a table by open addressing from the upper bits of a hash on.
+    """Fill a table by open addressing from the upper half of a hash on.
 
     A slot holds the lower 54 bits of the hash, and above zero in 10 bits the rarity in 1/128:
     one cache miss a look-up, where hash, rarity and directory apart would cost three.
     """
     for i in range(hashes.size):
-        slot = np.int64(hashes[i] >> np.uint64(HASH_BITS)) & (slots.size - 1)
+        slot = INT(hashes[i] >> HALF) & (slots.size - 1)
         while slots[slot]:
             slot = (slot + 1) & (slots.size - 1)
-        units = np.uint64(rarities[i] * np.float32(STEP)) + np.uint64(1)
+        units = np.uint64(rarities[i] * np.float32(UNITS)) + np.uint64(1)
         slots[slot] = hashes[i] << np.uint64(RARITY_BITS) | units
 
 
 @jit
-def look_up(slots: Hashes, key: np.uint64, missing: np.float32) -> np.float32:
-    """Give the rarity of a hash, ``missing`` where the table has none."""
-    slot = np.int64(key >> np.uint64(HASH_BITS)) & (slots.size - 1)
-    while slots[slot]:
-        if (slots[slot] ^ (key << np.uint64(RARITY_BITS))) <= RARITY_MASK:
-            return np.float32(
-                np.float32((slots[slot] & RARITY_MASK) - np.uint64(1)) / np.float32(STEP)
-            )
-        slot = (slot + 1) & (slots.size - 1)
-    return missing
+def look_up(slots: Hashes, key: np.uint64, missing: int) -> int:
+    """Give the rarity of a hash, ``missing`` where the table has none.
+
+    The one branch is rarely taken where the table is half empty, so that the cache misses
+    of look-ups one after another overlap (at three quarters full it takes twice as long).
+    """
+    tag, last = key << np.uint64(RARITY_BITS), U(slots.size - 1)
+    slot = U(key >> HALF) & last
+    held = slots[slot]
+    while (held != ZERO) & ((held ^ tag) > RARITY_MASK):
+        slot = (slot + U(1)) & last
+        held = slots[slot]
+    return INT(held & RARITY_MASK) - 1 if held else missing
 
 
 @jit
-def own_rarity(hashes: Hashes, spans: NDArray[np.int64], place: int, table: Table) -> np.float32:
+def own_rarity(hashes: Hashes, edges: Edges, place: int, table: Table) -> int:
     """See `rarity.Rarity.tokens`, for one token."""
-    length = np.float32((spans[place] >> START_BITS) - (spans[place] & START_MASK))
-    missing = min(np.float32(length * np.float32(table[1])), RAREST)
-    return look_up(table[0], hashes[place], missing)
+    length = INT(edges[U(2 * place + 1)]) - INT(edges[U(2 * place)])
+    return look_up(table[0], hashes[U(place)], min(length * table[1], RAREST))
 
 
 @jit
 def run_hash(hashes: Hashes, first: int, size: int) -> np.uint64:
     """See `rarity.run_hashes`."""
-    combined: np.uint64 = hashes[first]
+    combined: np.uint64 = hashes[U(first)]
     for place in range(first + 1, first + size):
-        combined = fmix64(combined * RUN + hashes[place])
+        combined = fmix64(combined * RUN + hashes[U(place)])
     return combined
 
 
 @jit
-def find_occurrences(tokens: Tokens, table: Table) -> Occurrences:
-    """See `terms.occurrences`; a token alone is not looked up yet (`sum_up` does it once)."""
-    hashes, spans, kinds = tokens
-    keys = np.empty(2 * hashes.size, np.uint64)
-    places = np.empty(2 * hashes.size, np.int32)
-    above = np.empty(2 * hashes.size, np.float32)
-    n, before, joined = 0, 2, 0
-    for i in range(hashes.size):
-        after = gap(spans, i)
-        joined += int(after == 0)
-        keys[n], places[n], above[n] = hashes[i], i, UNKNOWN
-        n += int((after != 0) & (before != 0))
-        before = after
-    if joined:
-        n = find_runs(hashes, spans, table, (keys, places, above), n)
-    for i in range(hashes.size - 1):
-        if kinds[i] & kinds[i + 1] & CAPITAL and gap(spans, i) == 1:
-            both = max(own_rarity(hashes, spans, i, table) - COMMON, np.float32(0))
-            both += max(own_rarity(hashes, spans, i + 1, table) - COMMON, np.float32(0))
-            keys[n], places[n] = run_hash(hashes, i, 2), i
-            above[n] = np.float32(np.rint(both * NAMES * STEP) / STEP)
-            n += 1
-    return keys[:n], places[:n], above[:n]
+def gap(edges: Edges, place: int) -> int:
+    """Code points between a token and the next; 2 before the first and after the last."""
+    if place < 0 or 2 * place + 2 >= edges.size:
+        return 2
+    return INT(edges[U(2 * place + 2)]) - INT(edges[U(2 * place + 1)])
 
 
 @jit
-def find_runs(
-    hashes: Hashes, spans: NDArray[np.int64], table: Table, into: Occurrences, n: int
-) -> int:
+def names_in(edges: Edges, letters: Rows) -> Places:
+    """See `terms._names`."""
+    found = np.empty(edges.size // 2 + 1, np.int32)
+    n, before, end = U(0), np.uint32(0), INT(0)
+    for token in range(edges.size // 2):
+        begin = INT(edges[U(2 * token)])
+        letter = letters[U(begin)]
+        found[n] = token - 1
+        n += U(((letter & before & CAPITAL) != 0) & (begin - end == 1))
+        before, end = letter, INT(edges[U(2 * token + 1)])
+    return found[: INT(n)]
+
+
+@jit
+def weight_of(edges: Edges, place: int, line: int) -> int:
+    """See `terms._counts`."""
+    if place >= LEAD:
+        return 1
+    return TITLE_WEIGHT if INT(edges[U(2 * place)]) < line else LEAD_WEIGHT
+
+
+@jit
+def entry_of(slots: Hashes, key: np.uint64, used: int) -> int:
+    """Find the entry of a key in a table by open addressing; ``used``, now its, if it is new.
+
+    A slot holds hash << 32 | entry + 1.  No branch hangs on whether a key was met before: that
+    is a toss-up, half of them mispredicted.
+    """
+    half, last = key >> HALF, U(slots.size - 1)
+    slot = U(half) & last
+    held = slots[slot]
+    while (held != ZERO) & (held >> HALF != half):  # one branch, and rarely taken
+        slot = (slot + U(1)) & last
+        held = slots[slot]
+    entry = INT(held & LOW32) - 1 if held else used
+    slots[slot] = half << HALF | np.uint64(entry + 1)
+    return entry
+
+
+@jit
+def put(into: Terms, used: int, key: np.uint64, place: int, count: int) -> int:
+    """Count a term, at the token it begins with; gives its entry, ``used`` if it is new."""
+    slots, short, counts, _, first = into
+    entry = entry_of(slots, key, used)
+    at = U(entry)
+    before = first[at]  # read in any case, or there would be a branch
+    short[at], counts[at] = np.uint32(key >> HALF), counts[at] + count
+    first[at] = place if entry == used else before
+    return entry
+
+
+@jit
+def sum_up(tokens: Tokens, line: int, table: Table) -> tuple[Terms, int]:
+    """See `terms.occurrences`; gives the terms and how many; the first that has a hash rates it."""
+    hashes, edges, letters = tokens
+    names = names_in(edges, letters)
+    joined = largest(letters, 0, letters.size) >= SINGLE
+    most = hashes.size * (2 if joined else 1) + names.size + 1
+    size = 16
+    while size < 2 * most:
+        size *= 2
+    into = (
+        np.zeros(size, np.uint64),
+        np.empty(most, np.uint32),
+        np.zeros(most, np.int64),
+        np.empty(most, np.int64),
+        np.empty(most, np.int32),
+    )
+    used = 0
+    for token in range(hashes.size):
+        if joined and (gap(edges, token - 1) == 0 or gap(edges, token) == 0):
+            continue
+        entry = put(into, used, hashes[U(token)], token, weight_of(edges, token, line))
+        used += int(entry == used)
+    rate_tokens(tokens, into, used, table)
+    if joined:
+        used = sum_runs(tokens, into, used, line, table)
+    return into, sum_names(tokens, names, into, (used, line), table)
+
+
+@jit
+def rate_tokens(tokens: Tokens, into: Terms, used: int, table: Table) -> None:
+    """Look up the rarity of terms that are a token alone, once each."""
+    hashes, edges, _ = tokens
+    _, _, _, above, first = into
+    for i in range(used):
+        own = own_rarity(hashes, edges, INT(first[U(i)]), table)
+        above[U(i)] = max(own - COMMON, 0)
+
+
+@jit
+def sum_runs(tokens: Tokens, into: Terms, used: int, line: int, table: Table) -> int:
     """See `terms._runs` and `Rarity.runs`: runs of neighbouring characters."""
-    keys, places, above = into
+    hashes, edges, _ = tokens
     size, joined = table[2], 0
-    for i in range(hashes.size):
-        joined = joined + 1 if gap(spans, i) == 0 else 0
+    for token in range(hashes.size):
+        joined = joined + 1 if gap(edges, token) == 0 else 0
         if joined < size - 1:
             continue
-        first = i - size + 2
-        chance = CHANCE
-        for place in range(first, first + size):
-            chance += own_rarity(hashes, spans, place, table)
+        first = token - size + 2
         key = run_hash(hashes, first, size)
-        rare = np.float32(size * table[1])
-        if table[3]:
-            rare = look_up(table[0], key, min(np.float32(chance), RAREST))
-        keys[n], places[n], above[n] = key, first, max(np.float32(rare - COMMON), np.float32(0))
-        n += 1
-    return n
+        entry = put(into, used, key, first, weight_of(edges, first, line))
+        if entry == used:
+            chance = CHANCE
+            for place in range(first, first + size):
+                chance += own_rarity(hashes, edges, place, table)
+            rare = look_up(table[0], key, min(chance, RAREST)) if table[3] else size * table[1]
+            into[3][U(entry)] = max(rare - COMMON, 0)
+            used += 1
+    return used
 
 
 @jit
-def sum_up(tokens: Tokens, found: Occurrences, line: int, table: Table) -> Sums:
-    """Sum the counts of each term; of terms that share a hash the first gives the rarity."""
-    _, spans, _ = tokens
-    keys, places, above = found
-    size = 16
-    while size < 2 * keys.size:
-        size *= 2
-    slots = np.zeros(size, np.uint64)  # hash << 32 | entry + 1, by open addressing
-    short, counts = np.empty(keys.size, np.uint32), np.zeros(keys.size, np.int64)
-    rarities, first = np.empty(keys.size, np.float32), np.empty(keys.size, np.int32)
-    used = 0
-    for i in range(keys.size):
-        place = places[i]
-        title = (spans[place] & START_MASK) < line
-        count = (TITLE_WEIGHT if title else LEAD_WEIGHT) if place < LEAD else 1
-        half = keys[i] >> HALF
-        slot = np.int64(half) & (size - 1)
-        held = slots[slot]
-        while (held != NO_HASH) & (held >> HALF != half):  # one branch, and rarely taken
-            slot = (slot + 1) & (size - 1)
-            held = slots[slot]
-        # No branch: whether a term was met before is a toss-up, half of them mispredicted.
-        entry = np.int64(held & LOW32) - 1 if held else used
-        short[entry], counts[entry] = np.uint32(half), counts[entry] + count
-        rarities[entry] = rarities[entry] if held else above[i]
-        first[entry] = first[entry] if held else place
-        used += int(held == 0)
-        slots[slot] = half << HALF | np.uint64(entry + 1)
-    look_up_singles(tokens, first[:used], rarities[:used], table)
-    return short[:used], counts[:used], rarities[:used], first[:used]
+def sum_names(
+    tokens: Tokens, names: Places, into: Terms, state: tuple[int, int], table: Table
+) -> int:
+    """See `terms.occurrences`: two tokens side by side that each begin with a capital."""
+    hashes, edges, _ = tokens
+    used, line = state
+    for place in names:
+        key = run_hash(hashes, place, 2)
+        entry = put(into, used, key, place, weight_of(edges, place, line))
+        if entry == used:
+            both = max(own_rarity(hashes, edges, place, table) - COMMON, 0)
+            both += max(own_rarity(hashes, edges, place + 1, table) - COMMON, 0)
+            into[3][U(entry)] = INT(np.rint(both * NAMES))
+            used += 1
+    return used
 
 
 @jit
-def look_up_singles(
-    tokens: Tokens, first: NDArray[np.int32], rarities: NDArray[np.float32], table: Table
-) -> None:
-    """Fill in the rarity of terms that are a token alone; ``first``: where each stands first.
-
-    What the table holds is loaded for all before any of it is looked at: 5 of 30 us, since
-    cache misses overlap where no branch waits for one.
-    """
-    hashes, spans, _ = tokens
-    slots = table[0]
-    held = np.empty(first.size, np.uint64)
+def numbers_among(first: Places, tokens: Tokens) -> Bytes:
+    """Tell which terms begin with a digit."""
+    _, edges, letters = tokens
+    out = np.empty(first.size, np.uint8)
     for i in range(first.size):
-        held[i] = slots[np.int64(hashes[first[i]] >> HALF) & (slots.size - 1)]
-    for i in range(first.size):
-        if rarities[i] == UNKNOWN:
-            if held[i] and (held[i] ^ (hashes[first[i]] << np.uint64(RARITY_BITS))) <= RARITY_MASK:
-                own = np.float32(np.float32((held[i] & RARITY_MASK) - ONE) / np.float32(STEP))
-            else:
-                own = own_rarity(hashes, spans, first[i], table)
-            rarities[i] = max(np.float32(own - COMMON), np.float32(0))
+        out[U(i)] = (letters[U(edges[U(2 * INT(first[U(i)]))])] & DIGIT) != 0
+    return out
 
 
 @jit
-def gap(spans: NDArray[np.int64], place: int) -> int:
-    """Code points between a token and the next; 2 after the last."""
-    if place + 1 >= spans.size:
-        return 2
-    return int((spans[place + 1] & START_MASK) - (spans[place] >> START_BITS))
+def tokens_or_one(title: bytes, text: bytes, letters: Rows, found: tuple[Hashes, Edges]) -> Tokens:
+    """Give the tokens of title and text, or, where they have none, all of `terms.whole` as one."""
+    if found[0].size or letters.size == PAD + 1:
+        return found[0], found[1], letters
+    combined = whole(title, ZERO)
+    if len(title):
+        combined = combined * BASE + LINE_BREAK
+    edges = np.full(2, np.int32(PAD))
+    edges[1] = letters.size - 1
+    return np.full(1, fmix64(whole(text, combined))), edges, letters
 
 
 @jit
-def tell_kinds(text: Bytes, leads: NDArray[np.int64], alphabet: Alphabet, out: Bytes) -> None:
-    """Tell of each token whether its first character folds to another, and if it is a digit."""
-    fold, index, pages = alphabet
-    for i in range(leads.size):
-        letter = text[leads[i]]
-        if letter < ONE_BYTE:
-            kind = np.uint8(fold[letter] != letter)
-            kind |= np.uint8((letter >= ZERO) & (letter <= NINE)) << np.uint8(1)
-            out[i] = kind
-        else:
-            point, _ = decode(text, leads[i])
-            entry = pages[index[point >> np.uint32(8)], point & np.uint32(255)]
-            out[i] = np.uint8((entry & FOLD_MASK) != 0)
-
-
-@jit
-def joined_tokens(title: Text, text: Text, mine: Spans, alphabet: Alphabet) -> Tokens:
-    """Give the tokens of title and text as one, in the place of `terms.whole`."""
-    hashes, spans, leads = mine
-    offset = title[2] + 1 if title[0].size else 0
-    before, its_spans, its_leads = tokenise(title[0], title[1], alphabet)
-    if before.size + hashes.size == 0 and text[0].size + offset:
-        combined = whole(title[0], NO_HASH)
-        if offset:
-            combined = combined * BASE + LINE_BREAK
-        tokens = np.full(1, fmix64(whole(text[0], combined)))
-        return tokens, np.full(1, (offset + text[2]) << START_BITS), np.zeros(1, np.uint8)
-    first = before.size
-    tokens = np.empty(first + hashes.size, np.uint64)
-    places = np.empty(tokens.size, np.int64)
-    kinds = np.empty(tokens.size, np.uint8)
-    for i in range(first):
-        tokens[i], places[i] = before[i], its_spans[i]
-    for i in range(hashes.size):
-        tokens[first + i] = hashes[i]
-        places[first + i] = spans[i] + (offset << START_BITS | offset)
-    tell_kinds(title[0], its_leads, alphabet, kinds[:first])
-    tell_kinds(text[0], leads, alphabet, kinds[first:])
-    return tokens, places, kinds
+def tokens_before(edges: Edges, begin: int) -> int:
+    """How many tokens begin before a letter: those of the title."""
+    count = 0
+    while 2 * count < edges.size and edges[U(2 * count)] < begin:
+        count += 1
+    return count
 
 
 def sign(
-    text: Text,
-    title: Text,
+    text: bytes,
+    title: bytes,
     line: int,
-    alphabet: Alphabet,
+    alphabet: Rows,
     table: Table,
     permutations: tuple[Permutations, Permutations],
 ) -> tuple[Rows, Rows, Bytes]:
     """Give near rows, story rows and the packed term vector; compiled by `compiled.load`.
 
     ``title`` is empty where the text begins with it; ``line`` is where the first line of
-    both together ends; ``permutations`` are those of the near and of the story signature.
+    both together ends, in code points; ``permutations`` are those of the near and of the
+    story signature.
     """
-    mine = tokenise(text[0], text[1], alphabet)
-    near = near_rows(tokens_or_whole(mine[0], text[0]), permutations[0])
-    tokens = joined_tokens(title, text, mine, alphabet)
-    terms, counts, rarities, first = sum_up(tokens, find_occurrences(tokens, table), line, table)
-    hashes, weights = vector(terms, weights_of(counts, rarities), tokens[2], first)
-    return near, minhash(heaviest(hashes, weights), permutations[1]), packed(hashes, weights)
+    letters, begin = spell(title, text, alphabet)
+    found = cut(letters)
+    mine = found[0][tokens_before(found[1], begin) :]
+    near = near_rows(tokens_or_whole(mine, text), permutations[0])
+    tokens = tokens_or_one(title, text, letters, found)
+    into, used = sum_up(tokens, line + PAD, table)
+    _, short, counts, weights, first = into
+    weights_of(counts[:used], weights[:used])
+    kept, values = vector(short[:used], weights[:used], numbers_among(first[:used], tokens))
+    return near, minhash(heaviest(kept, values), permutations[1]), packed(kept, values)

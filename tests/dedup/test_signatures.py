@@ -53,6 +53,18 @@ def test_the_kernel_gives_the_values_of_the_reference(
     assert kernel.near(text, 128, 1).tolist() == reference.near.tolist()
 
 
+@pytest.mark.parametrize("tail", ["", " ", "aé ", "яя я" * 40, "北京 " * 40, "😀𝐀b" * 30])
+@pytest.mark.parametrize("character", ["a", "é", "Я", "北", "𝐀", " ", "\udc80"])
+def test_texts_that_meet_the_edges_of_blocks(kernel: Any, character: str, tail: str):
+    """The kernel reads 64 bytes at a time, and hashes eight letters at a time."""
+    for size in (*range(52, 68), *range(120, 132)):
+        text = "Ж" * (size % 19) + " naïve"[: size % 6] + "a" * (size - size % 6) + character + tail
+        document = (text, "", "und")
+        mine, reference = kernel.sign(document, 8, 1), Reference().sign(document, 8, 1)
+        assert mine.near.tolist() == reference.near.tolist()
+        assert mine.terms == reference.terms
+
+
 def test_rows_that_are_no_multiple_of_four(kernel: Any):
     for rows in (1, 2, 3, 5, 97):
         expected = Reference().near(STORY, rows, 7)

@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 Format: TypeAlias = Literal[
     "text", "markdown", "html", "xhtml", "jsonl", "json", "csv", "tsv", "parquet", "zip", "tar",
     "warc",
 ]  # fmt: skip
-
-FORMATS: tuple[Format, ...] = get_args(Format)
 
 _ENDINGS: dict[str, Format] = {
     "txt": "text",

@@ -116,6 +116,19 @@ def test_headers_are_true_of_the_body_as_it_is_kept() -> None:
     assert told.get_header("x-crawler-content-length") == "7"
 
 
+def test_what_came_again_refers_to_what_is_kept() -> None:
+    _, first = exchange(URL, (), PAGE, None)
+    for again, profile in ((PAGE, "identical-payload-digest"), (SAME, "server-not-modified")):
+        data, entry = exchange(URL, (), again, first)
+        told = records(data)[0].rec_headers
+        assert (entry.kind, entry.digest) == ("revisit", first.digest)
+        assert told.get_header("WARC-Profile").endswith(f"/{profile}")
+        assert told.get_header("WARC-Payload-Digest") == first.digest
+        assert told.get_header("WARC-Refers-To") == first.id
+    _, other = exchange(URL, (), Answer(200, HTML, b"<p>It is closed."), first)
+    assert (other.kind, other.digest == first.digest) == ("response", False)
+
+
 def test_secrets_are_left_out() -> None:
     sent = {"set-cookie": "id=secret", "location": "https://me:secret@example.org/x", **HTML}
     asked = (("Authorization", "Basic secret"), ("Cookie", "secret"), ("Accept", "*/*"))

@@ -48,12 +48,16 @@ def vocabulary(language: str) -> Vocabulary:
     return Vocabulary(words, np.cumsum(weights / weights.sum()))
 
 
-def article(number: int, words: int = 1000, language: str = "en", seed: int = 1) -> str:
-    """Article ``number`` of an endless series; independent of all others."""
+def article(
+    number: int, words: int = 1000, language: str = "en", seed: int = 1, event: int | None = None
+) -> str:
+    """Article ``number`` of an endless series; independent of all others but its ``event``'s."""
     random = np.random.default_rng([seed, number])
     known = vocabulary(language)
     drawn = np.searchsorted(known.cumulative, random.random(words))
     topic = random.integers(200, len(known.words), TOPIC_WORDS)
+    if event is not None:
+        topic = np.random.default_rng([seed, 1, event]).integers(200, len(known.words), TOPIC_WORDS)
     about = random.random(words) < TOPIC_SHARE
     drawn[about] = topic[random.integers(0, TOPIC_WORDS, int(about.sum()))]
     return _write([known.words[min(word, len(known.words) - 1)] for word in drawn], language)

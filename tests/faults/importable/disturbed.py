@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -48,7 +49,10 @@ class Driver:
         )
 
     def __call__(self, project: Project, **request: Any) -> dict[str, Any]:
-        """One run; ``point`` and ``nth``, or ``after`` seconds, say when to kill it."""
+        """One run; ``point`` and ``nth``, or ``after`` seconds, say when to kill it.
+
+        ``batch`` is how many events are decided together, sixteen if nothing is said.
+        """
         assert self._process.stdin
         assert self._process.stdout
         line = json.dumps({"project": str(project.folder), **request})
@@ -112,16 +116,15 @@ class World:
         self.driver = driver
         self.disturbed = Project(folder / "disturbed")
         self.twin = Project(folder / "twin")
-        for project in (self.disturbed, self.twin):
-            project.folder.mkdir(parents=True)
-            project.configure(SETTINGS)
+        self.disturbed.folder.mkdir(parents=True)
+        self.disturbed.configure(SETTINGS)
         self._texts: dict[str, dict[str, int]] = {"many": {}, "more": {}}
         self._next = 0
         self._add("many", documents)
         self._add("more", 20)
         self.write()
-        driver(self.disturbed)
-        driver(self.twin)
+        driver(self.disturbed, batch=1000)  # nobody disturbs this one
+        shutil.copytree(self.disturbed.folder, self.twin.folder, symlinks=True, dirs_exist_ok=True)
         self.consumer = Consumer(self.disturbed.store / "corpus")
         self.consumer.follow()
 

@@ -20,6 +20,7 @@ def vocabulary() -> tuple[str, ...]:
     return tuple("".join(rng.choices(parts, k=rng.randint(2, 4))) for _ in range(3000))
 
 
+@lru_cache(maxsize=10_000)
 def text(number: int) -> str:
     """Eighty words that are always the same for a number."""
     words = random.Random(number).choices(vocabulary(), k=80)

@@ -29,12 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BATCH = 16
-"""Events of a batch here, so that a few dozen documents take several."""
+"""Events of a batch, so that a few dozen documents take several; a request may ask for more."""
 
 
 def serve() -> None:
     """Answer each request with the signal that ended its run (0: none) and its points."""
-    pipeline.BATCH_EVENTS = BATCH
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     warm_up()
     for line in sys.stdin:
@@ -75,6 +74,7 @@ def in_child(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def run(request: dict[str, Any], passed: Callable[[str], object]) -> None:
+    pipeline.BATCH_EVENTS = request.get("batch", BATCH)
     point, nth, calls = request.get("point"), request.get("nth", 0), count()
 
     def fault(name: str) -> None:

@@ -82,24 +82,29 @@ class Judge:
 
     @contextmanager
     def _transaction(self, signatures: Sequence[Signature]) -> Iterator[None]:
-        with store_errors(self._store.folder), self._store.transaction():
-            self._neighbours.prefetch(signatures)
-            self.checkpoint("batch-begun")
-            try:
+        committed = False
+        try:
+            with store_errors(self._store.folder), self._store.transaction():
+                self._neighbours.prefetch(signatures)
+                self.checkpoint("batch-begun")
                 yield
                 self.checkpoint("batch-decided")
                 self._rows.write()
                 self._neighbours.flush()
-            finally:
+                self.checkpoint("batch-flushed")
+            committed = True
+        finally:
+            self._memory.clear(everything=not committed)
+            if not committed:
                 self._rows.clear()
-                self._memory.clear()
-            self.checkpoint("batch-flushed")
         self.checkpoint("batch-committed")
         self._neighbours.committed()
 
     def refresh(self) -> None:
         """Let go of what another run, having written to the store, has made out of date."""
         self._neighbours.forget()
+        self._rows.clear()
+        self._memory.clear(everything=True)
 
     def admit(self, document: Packed, signature: Signature) -> Change:
         """Take in a document: new, a new version, or one that says nothing new.

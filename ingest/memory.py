@@ -1,6 +1,6 @@
 """What the rules ask of the documents (`dedup.decide.Memory`), answered from the catalog.
 
-Texts, shingles and term vectors are looked up once in a batch and kept until it ends.
+Texts and shingles are looked up once in a batch and kept until it ends, term vectors longer.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.catalog.packed import unpack_text
+from ingest.catalog.rows import KEPT
 from ingest.dedup.decide import Overlap
 from ingest.dedup.signatures import Shingler
 from ingest.dedup.story import story_signature, unpack
@@ -57,11 +58,15 @@ class CatalogMemory:
         self._signatures[number] = signature
         self._vectors.add(number, signature.terms)
 
-    def clear(self) -> None:
-        """Let go of what was looked up; the next batch asks about other documents."""
+    def clear(self, *, everything: bool = False) -> None:
+        """Let go of what was looked up: of vectors when they are many, for they never change.
+
+        ``everything``: for when a batch fails, since its numbers will be given again.
+        """
         self._signatures.clear()
         self._shingles.clear()
-        self._vectors.clear()
+        if everything or len(self._vectors) > KEPT:
+            self._vectors.clear()
 
     def near(self, number: int) -> Sequence[Standing]:
         """Other survivors that share a band of the near signature; the likeliest `VERIFIED`."""

@@ -1,4 +1,4 @@
-"""The documents that a batch touches: looked up once, changed in memory, written at its end.
+"""The documents that batches touch: looked up once, changed in memory, written at a batch's end.
 
 A unit of work (Fowler, *Patterns of Enterprise Application Architecture*, 2002) with an
 identity map.  A document costs one insertion instead of twenty statements, and whatever
@@ -6,7 +6,9 @@ is asked of the batch's own documents costs none.
 
 Each question first loads the rows of the catalog that may answer it, unless they were
 loaded before, and then looks among the rows in memory alone.  That is right, since a row
-that answers either is as the catalog has it, and was loaded, or was changed here.
+that answers either is as the catalog has it, and was loaded, or was changed here.  Rows
+stay for later batches, which ask of the same stories and survivors, as long as nobody
+else writes to the catalog: whoever knows better says `Rows.clear`.
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ K = TypeVar("K")
 
 OPEN: Final = 0
 """Not decided, or to be decided again."""
+
+KEPT: Final = 16_384
+"""Rows kept from batch to batch, some 2 kB each; with more, all are let go at a batch's end."""
 
 # SQLite's default limit on the number of parameters is 32,766 since 3.32.
 _AT_ONCE = 500
@@ -74,7 +79,10 @@ class Rows:
         self.clear()
 
     def clear(self) -> None:
-        """Let go of everything, what was changed and not written too."""
+        """Let go of everything, what was changed and not written too.
+
+        For when a batch fails, and when another process has written to the catalog.
+        """
         self._rows: dict[int, Row] = {}
         self._by_id: dict[str, Row] = {}
         self._by_text: defaultdict[bytes, set[int]] = defaultdict(set)
@@ -228,7 +236,7 @@ class Rows:
     # --- the catalog ------------------------------------------------------------------
 
     def write(self) -> None:
-        """Bring the catalog to what is here, in the transaction that is open; then let go."""
+        """Bring the catalog to what is here, in the transaction that is open."""
         execute = self._connection.executemany
         for table in ("documents", "texts", "signatures"):
             execute(f"DELETE FROM {table} WHERE number = ?", ((n,) for n in self._deleted))  # noqa: S608 - named above
@@ -250,7 +258,20 @@ class Rows:
         execute(_TOUCH, self._reasons.items())
         execute(_FOLLOW, self._followed.items())
         self._spend_numbers()
-        self.clear()
+        self._written()
+
+    def _written(self) -> None:
+        """Go on with rows that are as the catalog has them."""
+        if len(self._rows) > KEPT:
+            self.clear()
+            return
+        # Nothing was decided against a document before it came.
+        self._loaded.update(("copies", number) for number in self._arrived)
+        for changes in (self._arrived, self._verdicts, self._reasons, self._followed):
+            changes.clear()
+        self._deleted.clear()
+        self._changed.clear()
+        self._next = 0
 
     def _spend_numbers(self) -> None:
         """Numbers given to versions that went again in the same batch are spent too."""

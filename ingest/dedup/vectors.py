@@ -39,6 +39,10 @@ class Vectors:
         self._weights = np.empty((_FIRST, TERMS), np.uint8)
         self._sizes = np.empty(_FIRST, np.int64)
 
+    def __len__(self) -> int:
+        """How many vectors are here."""
+        return len(self._places)
+
     def __contains__(self, number: int) -> bool:
         """Whether the vector of a document is here."""
         return number in self._places
@@ -50,7 +54,7 @@ class Vectors:
     def add(self, number: int, terms: bytes) -> None:
         """Take in a vector, packed (`story.pack`); raises ValueError where it is none."""
         vector = unpack(terms)
-        place = len(self._places)
+        place = self._places.get(number, len(self._places))
         if place == len(self._sizes):
             self._grow()
         size = vector.hashes.size

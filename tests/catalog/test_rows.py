@@ -8,6 +8,7 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -82,9 +83,51 @@ def taken(steps: Sequence[Step], batch: int, survivor: Survivor) -> dict[str, li
 @given(steps=STEPS)
 @settings(max_examples=60, deadline=None)
 def test_batches_change_nothing(survivor: Survivor, steps: list[Step]) -> None:
-    one_by_one = taken(steps, 1, survivor)
+    with patch("ingest.catalog.rows.KEPT", -1):
+        one_by_one = taken(steps, 1, survivor)
+        assert taken(steps, 3, survivor) == one_by_one
+        assert taken(steps, 14, survivor) == one_by_one
+    assert taken(steps, 1, survivor) == one_by_one
     assert taken(steps, 3, survivor) == one_by_one
-    assert taken(steps, 14, survivor) == one_by_one
+    with patch("ingest.catalog.rows.KEPT", 4):
+        assert taken(steps, 2, survivor) == one_by_one
+
+
+def test_what_was_asked_once_is_not_asked_again(tmp_path: Path) -> None:
+    with closing(Store(tmp_path, write=True)) as store:
+        judge = Judge(
+            store, Rules(), Neighbours(store, choose(0.8), 6), run=1, added="now", priorities={}
+        )
+        asked: list[str] = []
+        first, copy, later = prepared("a", 0), prepared("b", 0), prepared("c", 0)
+        for one in (first, copy):
+            with judge.batch([one]):
+                judge.admit(one.document, one.signature)
+        store.connection.set_trace_callback(asked.append)
+        with judge.batch([later]):
+            asked.clear()
+            judge.admit(later.document, later.signature)
+            assert [sql for sql in asked if "FROM documents" in sql] == []
+
+
+def test_what_another_run_wrote_is_seen_after_a_refresh(tmp_path: Path) -> None:
+    with (
+        closing(Store(tmp_path, write=True)) as store,
+        closing(Store(tmp_path, write=True)) as another,
+    ):
+        judges = [
+            Judge(one, Rules(), Neighbours(one, choose(0.8), 6), run=1, added="", priorities={})
+            for one in (store, another)
+        ]
+        mine, its = prepared("a", 0), prepared("a", 4)
+        for judge, one in zip(judges, (mine, its), strict=True):
+            judge.refresh()
+            with judge.batch([one]):
+                judge.admit(one.document, one.signature)
+        judges[0].refresh()
+        found = store.rows.identified(mine.document.id)
+        assert found is not None
+        assert found.content_hash == its.document.content_hash
 
 
 def test_a_batch_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:

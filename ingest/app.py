@@ -281,6 +281,7 @@ class _Pass:
             self.store.runs.begin_source(number, name, started)
         with structlog.contextvars.bound_contextvars(source=name):
             log.info("source started", reader=part.source.reader)
+            self._options.progress(name, tally.counts)
             try:
                 self._ingest(part, number, judge, engine, tally)
             except SourceError as error:

@@ -145,8 +145,12 @@ def _progress_bar(*, enabled: bool) -> Iterator[Callable[[str, Mapping[str, int]
     from rich.console import Console  # noqa: PLC0415 - only on a terminal
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - as above
 
+    console = Console(stderr=True)
+    if console.is_dumb_terminal:  # nothing could be drawn over, and log lines would be folded
+        yield lambda _source, _counts: None
+        return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("starting", total=None)
 
         def show(source: str, counts: Mapping[str, int]) -> None:

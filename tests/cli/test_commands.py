@@ -421,21 +421,35 @@ class TestMisuse:
 
 
 def test_a_progress_bar_on_a_terminal_only(project: Project) -> None:
-    master, slave = pty.openpty()
-    with subprocess.Popen(
-        [INGEST, "run", "--workers", "0"],
-        cwd=project.folder, stdout=subprocess.PIPE, stderr=slave,
-        env={**os.environ, "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "200"},
-    ) as process:  # fmt: skip
-        os.close(slave)
-        seen = _drain(master, lambda: process.poll() is not None)
-    assert process.returncode == 0
+    seen = _on_terminal(project, "xterm")
+    assert "seeds: " in seen
     assert "publishing: 5 read  5 new" in seen
     assert "\x1b[2K" in seen, "the bar is drawn over"
     assert "\x1b[32m" not in seen, "NO_COLOR"
     lines = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "\r", seen).replace("\r", "\n").splitlines()
     assert any(re.match(r"\d\d:\d\d:\d\d \[info", line) for line in lines), "no line after the bar"
     assert "\x1b[" not in project.here("run", "--workers", "0").stderr
+
+
+def test_no_bar_on_a_terminal_that_cannot_draw_over_it(filled: Project) -> None:
+    seen = _on_terminal(filled, "dumb")
+    assert re.search(r"source started .*source=seeds\r?$", seen, re.MULTILINE), "lines are folded"
+    assert "\x1b" not in seen
+    assert "publishing" not in seen
+
+
+def _on_terminal(project: Project, terminal: str) -> str:
+    """What a run writes to a terminal of this kind, 60 columns wide, as its stderr."""
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [INGEST, "run", "--workers", "0"],
+        cwd=project.folder, stdout=subprocess.PIPE, stderr=slave,
+        env={**os.environ, "NO_COLOR": "1", "TERM": terminal, "COLUMNS": "60"},
+    ) as process:  # fmt: skip
+        os.close(slave)
+        seen = _drain(master, lambda: process.poll() is not None)
+    assert process.returncode == 0
+    return seen
 
 
 def _drain(master: int, ended: Callable[[], bool]) -> str:

@@ -111,7 +111,9 @@ def test_text_comes_before_pages_and_pages_before_responses() -> None:
     response = Response(URL, body=b"<p>three</p>")
     assert good({"text": "one", "html": "two", "response": response}).content == b"one"
     assert good({"text": " ", "html": "two", "response": response}).content == b"two"
-    assert good({"html": "", "response": response}).content == b"<p>three</p>"
+    for blank in ("", " ", b"\n"):
+        page = good({"html": blank, "response": response})
+        assert (page.content, page.media_type) == (b"<p>three</p>", "text/html")
 
 
 def test_what_names_an_item() -> None:
@@ -121,8 +123,14 @@ def test_what_names_an_item() -> None:
     assert nameless == good({"text": "x"}).source_id != good({"text": "y"}).source_id
 
 
+def test_items_of_one_crawl_are_told_apart_by_their_names() -> None:
+    crawl = items()
+    events = [crawl.event({"id": name, "text": "x"}, NOW) for name in ("a", "b", "a")]
+    assert [type(event) for event in events] == [RawDocument, RawDocument, Failed]
+
+
 def test_a_change_of_anything_is_a_change() -> None:
-    told = {"url": URL, "text": "x", "title": "t"}
+    told = {"url": URL, "text": "x", "title": "t", "price": "1"}
     assert good(told).fingerprint == good(dict(reversed(told.items()))).fingerprint
     for key in told:
         assert good(told).fingerprint != good({**told, key: "z"}).fingerprint
@@ -146,7 +154,8 @@ class TestBad:
         assert bad(Response(URL, body=b" ")).reason == "no text"
 
     def test_too_large(self) -> None:
-        event = items(10).event({"text": "eleven bytes"}, NOW)
+        assert isinstance(items(12).event({"text": "twelve bytes"}, NOW), RawDocument)
+        event = items(11).event({"text": "twelve bytes"}, NOW)
         assert isinstance(event, Failed)
         assert event.reason == "too large"
 

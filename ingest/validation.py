@@ -1,4 +1,4 @@
-"""What pydantic finds wrong in a settings file, as lines that a person can act on."""
+"""What pydantic finds wrong in settings, as lines that a person can act on."""
 
 from __future__ import annotations
 

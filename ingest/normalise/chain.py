@@ -12,7 +12,6 @@ Both give the document, changed or not, or `Rejected`, as the item pipelines of 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
@@ -23,6 +22,7 @@ from ingest.errors import SettingsError
 from ingest.normalise.canonical import canonical
 from ingest.normalise.words import count_words
 from ingest.plugins import entry_points
+from ingest.validation import explain, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,7 +55,8 @@ def load_steps(configs: Sequence[StepConfig]) -> tuple[Step, ...]:
         try:
             steps.append(_Link(name, _make(available[name], settings)))
         except ValidationError as error:
-            problems += _explained(name, error)
+            told = explain(error, available[name].load())
+            problems += [f"step {name!r}: {line}" for line in told]
         except (ImportError, AttributeError) as error:
             problems.append(f"step {name!r} ({available[name].value}) cannot be loaded: {error}")
     if problems:
@@ -121,16 +122,8 @@ def _make(point: EntryPoint, settings: Mapping[str, Any]) -> Step:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    guess = f"; did you mean {near[0]!r}?" if near else f". Installed: {', '.join(known)}"
+    guess = suggest(name, known) or f". Installed: {', '.join(known)}"
     return f"there is no step {name!r}{guess}"
-
-
-def _explained(name: str, error: ValidationError) -> list[str]:
-    return [
-        f"step {name!r}: {'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg']}"
-        for problem in error.errors()
-    ]
 
 
 def _release(point: EntryPoint | None) -> str:

@@ -6,13 +6,13 @@ whose extra is not installed harms nobody who does not use it.
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING
 
 from ingest.errors import SettingsError
 from ingest.plugins import entry_points
 from ingest.read.base import ReaderSettings
+from ingest.validation import suggest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -75,10 +75,8 @@ def for_input(text: str) -> str:
 
 
 def _unknown(name: str, known: list[str]) -> SettingsError:
-    near = difflib.get_close_matches(name, known, n=1)
-    guess = f"; did you mean {near[0]!r}?" if near else ""
+    guess = suggest(name, known) or "."
     message = f"there is no reader {name!r}{guess} Installed: {', '.join(known) or 'none'}"
-    message = message if guess else message.replace("' Installed", "'. Installed")
     return SettingsError(message, hint="`ingest sources --available` lists the installed readers")
 
 

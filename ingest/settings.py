@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
@@ -27,7 +28,7 @@ from ingest.errors import SettingsError
 from ingest.read import registry
 from ingest.read.http_settings import FetchSettings
 from ingest.schedule import Timing, check_zone, duration, parse
-from ingest.settings_corpus import Corpus
+from ingest.settings_tables import Corpus, Limits
 from ingest.validation import explain, suggest
 
 if TYPE_CHECKING:
@@ -74,19 +75,6 @@ class Dedup(_Table):
     """Days that the dates of one story may lie apart, where both have one."""
     survivor: Literal["first", "priority", "longest"] = "first"
     """Which copy stays."""
-
-
-class Limits(_Table):
-    """``[limits]``: what one document may cost before it is quarantined."""
-
-    seconds: float = Field(default=10.0, gt=0.0)
-    """Wall seconds in a worker."""
-    memory: int = Field(default=2 << 30, ge=64 << 20)
-    """Resident bytes of its worker."""
-    item_bytes: int = Field(default=64 << 20, ge=1 << 10)
-    """Bytes of one item, after decompression."""
-    raw_bytes: int = Field(default=1 << 20, ge=0)
-    """Bytes of a quarantined item that are kept to try it again."""
 
 
 class Daemon(_Table):
@@ -256,6 +244,7 @@ def load(
         _merged(table, _from_environment(environment), overrides or {}),
         base=base.parent if base.name == "config" else base,
         origin=str(file),
+        variables=_variables(environment),
     )
 
 
@@ -268,13 +257,21 @@ def from_defaults(
     overrides: Mapping[str, Any], environment: Mapping[str, str] = os.environ
 ) -> Settings:
     """Settings without a file: defaults, environment and overrides, relative to this folder."""
-    return build(_merged(_from_environment(environment), overrides), base=Path.cwd())
+    values = _merged(_from_environment(environment), overrides)
+    return build(values, base=Path.cwd(), variables=_variables(environment))
 
 
-def build(values: Mapping[str, Any], *, base: Path, origin: str = "settings") -> Settings:
+def build(
+    values: Mapping[str, Any],
+    *,
+    base: Path,
+    origin: str = "settings",
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Settings:
     """Validate a table of settings, readers' and steps' own keys too.
 
-    Raises `SettingsError` with one line for every key that is unknown or wrong.
+    Raises `SettingsError` with one line for every key that is unknown or wrong, and the
+    variable of the environment that set it, where ``variables`` names one.
     """
     problems: list[str] = []
     settings: Settings | None = None
@@ -285,7 +282,9 @@ def build(values: Mapping[str, Any], *, base: Path, origin: str = "settings") ->
     problems += _check_readers(values.get("source", ()))
     problems += _check_steps(values)
     if problems or settings is None:
-        lines = "\n  ".join(problems)
+        split = (line.partition(":") for line in problems)
+        set_by = {key: f" ({name})" for key, name in variables.items()}
+        lines = "\n  ".join(f"{key}{set_by.get(key, '')}:{said}" for key, _, said in split)
         raise SettingsError(
             f"{origin}: {len(problems)} setting{'s' * (len(problems) != 1)} cannot be used:\n"
             f"  {lines}",
@@ -308,15 +307,23 @@ def _parse(file: Path) -> dict[str, Any]:
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """``INGEST_STORE=/x``, ``INGEST_DEDUP__NEAR=link``: two underscores part table and key."""
     values: dict[str, Any] = {}
-    known = set(Settings.model_fields) - {"base", "source", "step"}
-    for name, value in environment.items():
-        if not name.startswith(PREFIX):
-            continue
-        first, *rest = name.removeprefix(PREFIX).lower().split("__")
-        if first in known and len(rest) == (1 if first in _TABLES else 0):
-            table = values.setdefault(first, {}) if rest else values
-            table[rest[0] if rest else first] = value
+    for key, name in _variables(environment).items():
+        first, _, last = key.partition(".")
+        table = values.setdefault(first, {}) if last else values
+        table[last or first] = environment[name]
     return values
+
+
+def _variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Which variable sets a key: ``INGEST_DEDUP__NEAR`` for ``dedup.near``."""
+    known = set(Settings.model_fields) - {"base", "source", "step"}
+    named = {}
+    for name in environment:
+        parts = name.removeprefix(PREFIX).lower().split("__")
+        length = 2 if parts[0] in _TABLES else 1
+        if name.startswith(PREFIX) and parts[0] in known and len(parts) == length:
+            named[".".join(parts)] = name
+    return named
 
 
 _TABLES = frozenset({"dedup", "corpus", "limits", "daemon", "fetch"})

@@ -411,6 +411,18 @@ class TestMisuse:
         assert (code, expected in said) == (2, True), said
         assert "1 setting cannot be used" in said
 
+    def test_settings_of_the_environment_are_told_by_variable(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("INGEST_DEDUP__NEAR", "lnk")
+        monkeypatch.setenv("INGEST_WORKERS", "many")
+        monkeypatch.setenv("INGEST_DATA_X", "of another program")
+        for arguments in (["check"], ["run", "seeds"]):
+            code, said = self.said(project, *arguments)
+            assert (code, "2 settings cannot be used" in said) == (2, True), said
+            assert "dedup.near (INGEST_DEDUP__NEAR): should be 'drop'" in said
+            assert "workers (INGEST_WORKERS): should be a whole number, not 'many'" in said
+
     def test_a_daemon_needs_no_table_of_its_own(
         self, project: Project, monkeypatch: pytest.MonkeyPatch
     ) -> None:

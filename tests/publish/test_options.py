@@ -14,7 +14,7 @@ from ingest.errors import CorpusError, SettingsError
 from ingest.publish.corpus import open_corpus
 from ingest.publish.publish import PublishOptions
 from ingest.settings import build
-from ingest.settings_corpus import Corpus
+from ingest.settings_tables import Corpus
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -134,6 +134,8 @@ def test_a_change_of_anything_is_a_change() -> None:
     assert good(told).fingerprint == good(dict(reversed(told.items()))).fingerprint
     for key in told:
         assert good(told).fingerprint != good({**told, key: "z"}).fingerprint
+    kinds = [Response(URL, body=b"x", headers={"Content-Type": f"text/{kind}"}) for kind in "ab"]
+    assert len({good(response).fingerprint for response in kinds}) == 2
 
 
 class TestBad:

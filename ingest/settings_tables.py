@@ -1,4 +1,4 @@
-"""The settings of the published files, one for each of `publish.publish.PublishOptions`."""
+"""Tables of the settings that hang on nothing else: the published files, and the limits."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Corpus(BaseModel):
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Corpus(_Table):
     """``[corpus]``: the form of the published files, and what is kept of the past."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    # One key for each field of `publish.publish.PublishOptions`; `app.make_publisher` joins them.
 
     compression: Literal["none", "gzip", "zstd"] = "none"
     """Compression of the shards."""
@@ -26,3 +30,16 @@ class Corpus(BaseModel):
     """How many sequence numbers the changes are kept for."""
     history_days: float | None = Field(default=None, gt=0.0)
     """How many days the changes are kept for, where that is less; no limit where unset."""
+
+
+class Limits(_Table):
+    """``[limits]``: what one document may cost before it is quarantined."""
+
+    seconds: float = Field(default=10.0, gt=0.0)
+    """Wall seconds in a worker."""
+    memory: int = Field(default=2 << 30, ge=64 << 20)
+    """Resident bytes of its worker."""
+    item_bytes: int = Field(default=64 << 20, ge=1 << 10)
+    """Bytes of one item, after decompression."""
+    raw_bytes: int = Field(default=1 << 20, ge=0)
+    """Bytes of a quarantined item that are kept to try it again."""

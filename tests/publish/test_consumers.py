@@ -47,6 +47,40 @@ def wanted(number: int) -> Wanted:
     return Wanted("documents", made["id"], made, "new")
 
 
+def awkward(number: int) -> list[Any]:
+    """What every tool must give of a document: texts as texts, empty ones as empty."""
+    made = wanted(number).body
+    assert made is not None
+    names = ["id", "source_id", "created", "text", "words", "story_similarity"]
+    return [*(made[name] for name in names), made["metadata"]["tags"], made["metadata"]["extra"]]
+
+
+COLUMNS = """
+def row(each):
+    names = ["id", "source_id", "created", "text", "words", "story_similarity"]
+    return [*(each[name] for name in names), each["metadata"]["tags"], each["metadata"]["extra"]]
+"""
+VALUES = {
+    "Python": """
+with open_corpus("store") as corpus:
+    values = [row(body) for body in corpus.bodies()]
+""",
+    "DuckDB": """
+values = [list(each) for each in connection.execute(
+    "SELECT id, source_id, created, text, words, story_similarity, metadata.tags, metadata.extra"
+    " FROM documents('store/corpus/current')").fetchall()]
+""",
+    "Polars": "values = [row(each) for each in documents.iter_rows(named=True)]",
+    "pandas": "values = [row(each) for each in documents.to_dict('records')]",
+    "pyarrow": "values = [row(each) for each in documents.to_pylist()]",
+    "Hugging Face datasets": "values = [row(each) for each in documents]",
+    "Hugging Face datasets again": "values = [row(each) for each in documents.take(1000)]",
+}
+"""What gets every document's values out of what an example made, by its heading."""
+NO_DOCUMENTS = {"Following the changes"}
+"""Examples that read something else."""
+
+
 @pytest.fixture(scope="module", params=["two shards", "one shard", "gzip", "zstd"])
 def corpus(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -83,8 +117,13 @@ def test_python_examples(name: str, here: str, capsys: pytest.CaptureFixture[str
     rows = ROWS
     if here and "streaming" in code:  # costs 0.3 ms a row; all of them once is enough
         code, rows = code.replace("in documents)", "in documents.take(1000))"), 1000
-    exec(compile(code, f"{PAGE.name}: {name}", "exec"), {})  # noqa: S102 - our own page
+    made: dict[str, Any] = {}
+    exec(compile(code, f"{PAGE.name}: {name}", "exec"), made)  # noqa: S102 - our own page
     assert capsys.readouterr().out.split()[-1] == str(rows)
+    if name not in NO_DOCUMENTS:
+        exec(COLUMNS + VALUES[name], made)  # noqa: S102 - above
+        rows = 1000 if "streaming" in code else ROWS
+        assert made["values"] == [awkward(number) for number in range(rows)]
 
 
 def test_shell_examples(here: str) -> None:

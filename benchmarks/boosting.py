@@ -15,7 +15,12 @@ import numba
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+BINS = 48  # of a feature
+_SAMPLED = 100_000  # rows whose quantiles are taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ class Settings:
     penalty: float = 4.0
     columns: float = 0.4
     rows: float = 0.6
-    bins: int = 48
+    bins: int = BINS
     seed: int = 0
 
 
@@ -42,48 +47,63 @@ class Forest:
     start: float
 
 
+@dataclass(frozen=True, slots=True)
+class Binned:
+    """Features cut into quantile bins: upper ``edges``, and ``bins`` (features, rows), uint8."""
+
+    edges: tuple[NDArray[np.float32], ...]
+    bins: NDArray[np.uint8]
+
+
+def binned(parts: Sequence[NDArray[np.float32]], most: int = BINS) -> Binned:
+    """Bin the features of documents, each (rows, features), one after the other."""
+    ends = np.cumsum([len(part) for part in parts])
+    edges = []
+    bins = np.empty((parts[0].shape[1], int(ends[-1])), dtype=np.uint8)
+    for feature in range(len(bins)):
+        column = np.concatenate([part[:, feature] for part in parts])
+        edges.append(_edges(column[:: max(1, len(column) // _SAMPLED)], most))
+        bins[feature] = np.searchsorted(edges[-1], column, side="left")
+    return Binned(tuple(edges), bins)
+
+
 def fit(
-    x: NDArray[np.float32], y: NDArray[np.float32], weight: NDArray[np.float32], settings: Settings
+    known: Binned, y: NDArray[np.float32], weight: NDArray[np.float32], settings: Settings
 ) -> Forest:
-    """Fit to labels in [0, 1] with sample weights."""
-    edges = [_edges(column, settings.bins) for column in x.T]
-    binned = np.stack(
-        [np.searchsorted(e, c, side="left") for e, c in zip(edges, x.T, strict=True)]
-    ).astype(np.uint8)
+    """Fit to labels in [0, 1]; rows without weight have no part in it."""
+    used = np.flatnonzero(weight > 0)
+    bins, y, weight = known.bins[:, used], y[used], weight[used] / weight[used].mean()
     random = np.random.default_rng(settings.seed)
-    weight = weight / weight.mean()
     mean = float(np.average(y, weights=weight))
     start = float(np.log(mean / (1 - mean)))
     value = np.full(len(y), start, dtype=np.float32)
-    wanted = max(1, int(settings.columns * len(edges)))
-    features, thresholds, leaves = [], [], []
+    wanted = max(1, int(settings.columns * len(known.edges)))
+    grown = []
     for _ in range(settings.trees):
-        p = 1 / (1 + np.exp(-value))
-        gradient, hessian = weight * (p - y), weight * p * (1 - p)
-        rows = np.flatnonzero(random.random(len(y)) < settings.rows)
-        columns = random.choice(len(edges), wanted, replace=False)
-        sums = np.stack([gradient[rows], hessian[rows]], axis=1).astype(np.float32)
-        drawn = binned[np.ix_(columns, rows)]
+        rows = np.flatnonzero(random.random(len(y), dtype=np.float32) < settings.rows)
+        columns = random.choice(len(known.edges), wanted, replace=False)
+        p = 1 / (1 + np.exp(-value[rows]))
+        sums = np.stack([weight[rows] * (p - y[rows]), weight[rows] * p * (1 - p)], axis=1)
+        drawn = bins[np.ix_(columns, rows)]
         chosen, cuts = _tree(drawn, columns, sums, settings.depth, settings.penalty, settings.bins)
-        leaf = _leaf(binned, chosen, cuts)
-        g = np.bincount(leaf[rows], gradient[rows], 1 << settings.depth)
-        h = np.bincount(leaf[rows], hessian[rows], 1 << settings.depth)
+        leaf = _leaf(bins, chosen, cuts)
+        g = np.bincount(leaf[rows], sums[:, 0], 1 << settings.depth)
+        h = np.bincount(leaf[rows], sums[:, 1], 1 << settings.depth)
         out = (-settings.rate * g / (h + settings.penalty)).astype(np.float32)
         value += out[leaf]
-        features.append(chosen)
-        thresholds.append(
-            [
-                edges[f][c] if c < len(edges[f]) else np.inf
-                for f, c in zip(chosen, cuts, strict=True)
-            ]
-        )
-        leaves.append(out)
+        grown.append((chosen, [_edge(known, f, c) for f, c in zip(chosen, cuts, strict=True)], out))
     return Forest(
-        np.array(features, dtype=np.int32),
-        np.array(thresholds, dtype=np.float32),
-        np.array(leaves),
+        np.array([chosen for chosen, _, _ in grown], dtype=np.int32),
+        np.array([cuts for _, cuts, _ in grown], dtype=np.float32),
+        np.array([out for _, _, out in grown]),
         start,
     )
+
+
+def _edge(known: Binned, feature: int, cut: int) -> float:
+    """Threshold of a cut; none where the cut is behind the last bin."""
+    edges = known.edges[feature]
+    return float(edges[cut]) if cut < len(edges) else float("inf")
 
 
 def _edges(column: NDArray[np.float32], bins: int) -> NDArray[np.float32]:

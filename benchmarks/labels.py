@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WORD = re.compile(r"[^\W\u3040-\u30ff\u3400-\u9fff]+|[\u3040-\u30ff\u3400-\u9fff]")
+_TITLE = re.compile(r"\w+")
+_TITLE_WORDS, _TITLE_LENGTH = 3, 8  # that a part of a title has at least
 _MOST = 15_000  # words: the alignment takes a byte for each pair of words
 _RUN = 4  # words in a row, in dump and gold alike, that are no coincidence
 
@@ -40,6 +42,16 @@ def align(lines: Sequence[str], gold: str) -> NDArray[np.float32]:
     line = np.repeat(np.arange(len(lines)), sizes)
     hits = np.bincount(line, weights=matched, minlength=len(lines))
     return np.where(sizes > 0, hits / np.maximum(sizes, 1), -1).astype(np.float32)
+
+
+def is_title(line: str, title: str) -> bool:
+    """Whether a line is a page's title, or what of it is not the name of the site."""
+    one, other = " ".join(_TITLE.findall(line.lower())), " ".join(_TITLE.findall(title.lower()))
+    shorter, longer = sorted((one, other), key=len)
+    if not shorter or shorter == longer:
+        return bool(shorter)
+    long = len(shorter.split()) >= _TITLE_WORDS or 2 * len(shorter) >= len(longer)
+    return len(shorter) >= _TITLE_LENGTH and shorter in longer and (long or not one.isascii())
 
 
 @numba.njit(cache=True)

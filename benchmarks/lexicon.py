@@ -13,23 +13,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WORD = re.compile(r"\w+")
-_LEAST_SITES = 12
+_LEAST_SITES = 8
 _PRIOR = 2.0  # sites
 _LEAST_ODDS = 0.4  # words that lean less say nothing
 
 
 class Counts:
-    """For every word, each site's share of its lines that are main text."""
+    """For every word, each site's share of its lines, of ``most`` words, that are main text."""
 
-    def __init__(self, pages: Iterable[tuple[str, Sequence[str], NDArray, NDArray]]) -> None:
+    def __init__(
+        self, pages: Iterable[tuple[str, Sequence[str], NDArray, NDArray]], most: int = 1 << 30
+    ) -> None:
         seen: dict[str, dict[str, list[float]]] = defaultdict(
             lambda: defaultdict(lambda: [0.0, 0.0])
         )
         for site, units, main, weight in pages:
             for unit, is_main, counts in zip(units, main.tolist(), weight.tolist(), strict=True):
-                if counts:
-                    for word in set(_WORD.findall(unit.casefold())):
-                        seen[word][site][int(is_main)] += 1
+                words = _WORD.findall(unit.casefold()) if counts else []
+                for word in set(words) if len(words) <= most else ():
+                    seen[word][site][int(is_main)] += 1
         self._shares = {
             word: {site: main / (main + other) for site, (other, main) in sites.items()}
             for word, sites in seen.items()

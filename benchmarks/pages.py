@@ -196,7 +196,12 @@ def score(outputs: Iterable[str], golds: Iterable[str]) -> Score:
 
 
 def trafilatura_text(html: bytes) -> str:
+    return trafilatura_document(html)[0]
+
+
+def trafilatura_document(html: bytes) -> tuple[str, str]:
+    """Text and title of a page, ``""`` where there are none."""
     from trafilatura import bare_extraction
 
-    found = bare_extraction(html, fast=True, include_comments=False)
-    return str(found.text or "") if found else ""
+    found = bare_extraction(html, fast=True, include_comments=False, with_metadata=True)
+    return (str(found.text or ""), str(found.title or "")) if found else ("", "")

@@ -2,47 +2,49 @@
 
     INGEST_DATA=... python benchmarks/train_plain.py [--folds 3] [--out FOLDER]
 
-Labels: the lines of a dump that align with the gold of `pages-readability`, and with
-the text that trafilatura takes from the HTML of `pages-segments`, corrected by that
-archive's segments that must and must not be kept; where trafilatura's text breaks them,
-only lines with such a segment are used.  `pages-scrapinghub` is never read, and pages of
-its sites are left out, so that it stays a test of unseen sites.
+    samples -> first forest -> context of its odds -> second forest -> decoding -> title forest
 
-Each page is seen in every dump style, and in variants (`variants.py`) of what plain text
-also looks like.  Folds of the cross-validation are by page or site.
+What one forest learns from another's odds are odds of forests that saw neither the page
+nor its site (stacking, Wolpert 1992), and so are the figures of the cross-validation.
+Every constant of the model is chosen here, by cross-validation; `pages-scrapinghub` has
+no part in it.  About ten minutes of processor time and 4 GB; with
+``--steps`` a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import importlib.metadata
 import json
-import random
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import boosting
 import labels
-import lexicon
 import numpy as np
 import pages
+import samples
 import variants
+from steps import Steps
 
-from ingest.extract import lines as lines_module
-from ingest.extract import plain_model
-from ingest.extract.features import look
-from ingest.extract.words import Words, words_of
+from ingest.extract import plain, plain_model
+from ingest.extract.context import context
+from ingest.extract.title import candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
+    from samples import Sample
 
-FOREST = boosting.Settings(trees=240, depth=5, rate=0.12, penalty=10.0, columns=0.3, rows=0.35)
+    Floats = NDArray[np.float32]
+
+FIRST = boosting.Settings(trees=120, depth=6, rate=0.12, penalty=10.0, columns=0.3, rows=0.15)
+SECOND = boosting.Settings(trees=160, depth=6, rate=0.12, penalty=10.0, columns=0.3, rows=0.15)
+TITLE = boosting.Settings(trees=70, depth=4, rate=0.12, penalty=10.0, columns=0.4, rows=0.7)
 LANGUAGES = [
     "en",
     "de",
@@ -73,172 +75,116 @@ LANGUAGES = [
     "vi",
 ]
 UNSPACED = ("zh", "ja")
-WEIGHT = {"pages-readability": 3.0, "pages-segments": 1.0}
-SEGMENT_STYLES = 2 / 5  # share of dump styles that a page of pages-segments is seen in
-_COUNTED = "resiliparse"  # the dump style whose lines the lexicon is counted on
-_LEAST_SEGMENT = 12  # characters from which on a segment identifies a line
+PARTS = 6  # of the pages, one a step
+SOFT = 0.3  # weight of the first forest's opinion beside a label that trafilatura gave
+VARIANTS = ("prompted", "article", "manual", "ideographs")  # that the record tells of
+DECODED = ("resiliparse", "text nodes")  # the others are like one of these
+LEAST = (-0.1, 0.0, 0.1, 0.2)
+SWITCH = ((0.3, 0.3), (0.6, 0.6))
+TITLE_LEAST = (-0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0)
+TITLE_LOSS = 2.0  # what a wrong title costs, where a right one gains 1
 
 
-@dataclass(slots=True)
-class Sample:
-    """One document to learn from: lines, label and weight of each unit, features."""
+# --- forests --------------------------------------------------------------------------
 
-    page: str
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one document gives to learn from: features, labels and weights of its rows."""
+
     group: str
-    archive: str
-    kind: str
-    lines: lines_module.Lines
-    main: NDArray[np.float32]
-    weight: NDArray[np.float32]
-    gold: str
-    dense: bool = True
-    x: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+    x: Floats
+    y: Floats
+    weight: Floats
 
 
-# --- samples --------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """Documents to learn from, binned once for all folds."""
+
+    parts: Sequence[Part]
+    settings: boosting.Settings
+    bins: boosting.Binned
+
+    @classmethod
+    def of(cls, parts: Sequence[Part], settings: boosting.Settings) -> Learner:
+        """Bin the features of documents."""
+        return cls(parts, settings, boosting.binned([part.x for part in parts]))
+
+    def learn(self, held: frozenset[str] = frozenset()) -> plain_model.Forest:
+        """Fit a forest to all documents but those of the groups held out."""
+        weight = [part.weight * (part.group not in held) for part in self.parts]
+        y = np.concatenate([part.y for part in self.parts])
+        found = boosting.fit(self.bins, y, np.concatenate(weight), self.settings)
+        return plain_model.Forest(found.features, found.thresholds, found.leaves, found.start)
+
+    def unseen_odds(self, name: str, folds: int, steps: Steps) -> list[Floats]:
+        """Log-odds of every document by a forest that saw neither its page nor its site."""
+        fold = [int(samples.share(part.group) * folds) for part in self.parts]
+        forests = [
+            steps.of(f"{name}-without-{held}", partial(self._without, fold, held))
+            for held in range(folds)
+        ]
+        return [forests[f].logits(part.x) for f, part in zip(fold, self.parts, strict=True)]
+
+    def _without(self, fold: Sequence[int], held: int) -> plain_model.Forest:
+        groups = (part.group for part, f in zip(self.parts, fold, strict=True) if f == held)
+        return self.learn(frozenset(groups))
 
 
-def samples(known: tuple[dict[str, str], str]) -> tuple[list[Sample], dict[str, float]]:
-    """Every sample with its features, and the lexicon counted on all of them."""
-    found = [*_readability(), *_segments()]
-    more = [variant for sample in found for variant in _variants(sample)]
-    return _featured([*found, *more], known)
-
-
-def _featured(
-    found: list[Sample], known: tuple[dict[str, str], str]
-) -> tuple[list[Sample], dict[str, float]]:
-    """Compute features; what words lean to is counted on other sites than the sample's."""
-    leaning = lexicon.Counts(
-        [(s.group, s.lines.units, s.main, s.weight) for s in found if s.kind == _COUNTED]
-    )
-    words: dict[str, Words] = {}
-    for sample in found:
-        if sample.group not in words:
-            words[sample.group] = words_of(*known, leaning.odds(without=sample.group))
-        sample.x = look(sample.lines, words[sample.group]).features
-    return found, leaning.odds()
-
-
-def _readability() -> Iterator[Sample]:
-    for page in pages.load("pages-readability"):
-        html = pages.decoded(page.html)
-        for style, dump in pages.STYLES.items():
-            sample = _sample(page.id, page.id, "pages-readability", style, dump(html), page.text)
-            if sample:
-                yield sample
-
-
-def _segments() -> Iterator[Sample]:
-    reported = {_site(page.url) for page in pages.load("pages-scrapinghub")}
-    for page in pages.load("pages-segments"):
-        if _site(page.url) in reported:
-            continue
-        html, text = pages.decoded(page.html), pages.trafilatura_text(page.html)
-        for style, dump in pages.STYLES.items():
-            if not text or _share(page.id + style) >= SEGMENT_STYLES:
-                continue
-            sample = _sample(page.id, _site(page.url), "pages-segments", style, dump(html), text)
-            if sample and _with_segments(sample, page, text):
-                yield sample
-
-
-def _sample(page: str, group: str, archive: str, kind: str, dump: str, gold: str) -> Sample | None:
-    lines = lines_module.split(dump)
-    share = labels.align(lines.units, gold)
-    if not len(share) or np.isnan(share).any():
-        return None
-    weight = np.where(share < 0, 0.3, 1.0).astype(np.float32)
-    return Sample(
-        page, group, archive, kind, lines, (share >= 0.5).astype(np.float32), weight, gold
-    )
-
-
-def _with_segments(sample: Sample, page: pages.Page, text: str) -> bool:
-    """Correct the labels by the page's segments; False where nothing is left to learn from."""
-    sample.dense = all(s in text for s in page.keep) and not any(s in text for s in page.drop)
-    if not sample.dense:
-        sample.weight[:] = 0
-    for i, unit in enumerate(sample.lines.units):
-        if any(s in unit and len(s) >= min(_LEAST_SEGMENT, len(unit)) for s in page.keep):
-            sample.main[i], sample.weight[i] = 1, 1
-        if any(s in unit and len(unit) < 3 * len(s) + 20 for s in page.drop):
-            sample.main[i], sample.weight[i] = 0, 1
-    return bool(sample.weight.any())
-
-
-def _variants(sample: Sample) -> Iterator[Sample]:
-    """Variants of dense samples, fewer of the larger archive; chosen by the page's name."""
-    if not sample.dense:
-        return
-    part = 1.0 if sample.archive == "pages-readability" else 0.4
-    for name, variant in variants.ALL.items():
-        key = f"{sample.page} {sample.kind} {name}"
-        if _share(key) < part * variant.share:
-            made = variant.make(
-                variants.Marked(sample.lines, sample.main, sample.weight), random.Random(key)
-            )
-            if made and len(made.lines.units):
-                yield Sample(
-                    sample.page,
-                    sample.group,
-                    sample.archive,
-                    name,
-                    made.lines,
-                    made.main,
-                    made.weight,
-                    made.gold(),
-                )
-
-
-def _site(url: str) -> str:
-    return ".".join(urlsplit(url).netloc.split(".")[-2:])
-
-
-def _share(key: str) -> float:
-    return int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) / 16**8
-
-
-# --- learning -------------------------------------------------------------------------
-
-
-def learn(known: Iterable[Sample]) -> plain_model.Forest:
-    chosen = [(s, s.weight > 0) for s in known]
-    forest = boosting.fit(
-        np.concatenate([s.x[counts] for s, counts in chosen]),
-        np.concatenate([s.main[counts] for s, counts in chosen]),
-        np.concatenate([_weights(s)[counts] for s, counts in chosen]),
-        FOREST,
-    )
-    return plain_model.Forest(forest.features, forest.thresholds, forest.leaves, forest.start)
-
-
-def _weights(sample: Sample) -> NDArray[np.float32]:
+def _first(sample: Sample) -> Part:
     """Each page counts alike; in it, a unit counts by the root of its words."""
     words = np.array([len(unit.split()) for unit in sample.lines.units], dtype=np.float32)
     weight = (np.sqrt(np.minimum(words, 100)) + 0.5) * sample.weight
-    page = WEIGHT[sample.archive]
+    page = samples.ARCHIVES[sample.archive]
     if sample.kind in variants.ALL:
         page *= variants.ALL[sample.kind].weight
-    return (page * weight / (weight.sum() + 5)).astype(np.float32)
+    scaled = (page * weight / (weight.sum() + 5)).astype(np.float32)
+    return Part(sample.group, sample.look.features, sample.main, scaled)
 
 
-def cross_validate(known: list[Sample], folds: int) -> list[tuple[Sample, NDArray[np.float32]]]:
-    """Log-odds of every sample by a forest that saw neither its page nor its site."""
-    found = []
-    for fold in range(folds):
-        held = [s for s in known if int(_share(s.group) * folds) == fold]
-        forest = learn(s for s in known if int(_share(s.group) * folds) != fold)
-        found += [(s, forest.logits(s.x)) for s in held]
-    return found
+def _second(sample: Sample, first: Part, odds: Floats) -> Part:
+    """The same with what the first forest says.
+
+    Labels that trafilatura gave lean to it a little, for they are wrong at times
+    (Reed et al. 2014, "Training deep neural networks on noisy labels with bootstrapping").
+    """
+    y = first.y
+    if sample.archive == "pages-segments":
+        y = ((1 - SOFT) * y + SOFT / (1 + np.exp(-odds))).astype(np.float32)
+    return replace(first, x=context(sample.look, odds), y=y)
 
 
-def report(found: list[tuple[Sample, NDArray[np.float32]]]) -> dict[str, list[float]]:
-    """Precision, recall and F1 by archive and kind."""
+# --- decoding -------------------------------------------------------------------------
+
+
+def choose_decoding(found: Sequence[tuple[Sample, Floats]]) -> plain_model.Decoding:
+    """Constants of the Viterbi pass with the best mean F1 over archives and some dump styles."""
+    dumps = [(s, odds) for s, odds in found if s.kind in DECODED]
+    best = plain_model.Decoding(least=0.0, into=0.3, out=0.3, title=0.0)
+    best = max((replace(best, least=least) for least in LEAST), key=lambda d: _mean_f1(dumps, d))
+    steps = (replace(best, into=into, out=out) for into, out in SWITCH)
+    return max(steps, key=lambda d: _mean_f1(dumps, d))
+
+
+def _mean_f1(found: Sequence[tuple[Sample, Floats]], decoding: plain_model.Decoding) -> float:
+    return float(np.mean([row[2] for row in report(found, decoding).values()]))
+
+
+def path(sample: Sample, odds: Floats, decoding: plain_model.Decoding) -> NDArray[np.bool_]:
+    """Units that are kept, as `plain.cut` keeps them."""
+    chain = plain_model.viterbi(odds - decoding.least, (decoding.into, decoding.out))
+    return plain.keep(chain, sample.lines)
+
+
+def report(
+    found: Iterable[tuple[Sample, Floats]], decoding: plain_model.Decoding
+) -> dict[str, list[float]]:
+    """Precision, recall, F1 and number of documents by archive and kind."""
     table: dict[str, list[tuple[float, float]]] = {}
     for sample, odds in found:
         if sample.dense:
-            kept = plain_model.decode(odds)
+            kept = path(sample, odds, decoding)
             text = "\n".join(u for u, keep in zip(sample.lines.units, kept, strict=True) if keep)
             table.setdefault(f"{sample.archive}: {sample.kind}", []).append(
                 pages.score_page(text, sample.gold)
@@ -249,6 +195,51 @@ def report(found: list[tuple[Sample, NDArray[np.float32]]]) -> dict[str, list[fl
 def _averages(pairs: list[tuple[float, float]]) -> list[float]:
     mean = pages.Score(*np.mean(pairs, axis=0).tolist())
     return [round(value, 4) for value in (mean.precision, mean.recall, mean.f1)] + [len(pairs)]
+
+
+# --- titles ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Headed:
+    """A document whose title is known, and its lines that may be it."""
+
+    sample: Sample
+    part: Part
+
+
+def headed(found: Iterable[tuple[Sample, Floats]], decoding: plain_model.Decoding) -> list[Headed]:
+    """Documents with a title, cut by forests that did not see them."""
+    known = []
+    for sample, odds in found:
+        if sample.title and sample.kind in pages.STYLES:
+            units = sample.lines.units
+            at, x = candidates(sample.look, odds, path(sample, odds, decoding), units)
+            y = np.array([labels.is_title(units[i], sample.title) for i in at], dtype=np.float32)
+            weight = np.full(len(at), samples.ARCHIVES[sample.archive] / 10, dtype=np.float32)
+            known.append(Headed(sample, Part(sample.group, x, y, weight)))
+    return known
+
+
+def title_report(
+    known: Sequence[Headed], odds: Sequence[Floats], least: float
+) -> dict[str, list[int]]:
+    """Titles right, wrong and left empty, by archive and dump style."""
+    table: dict[str, list[int]] = {}
+    for one, likely in zip(known, odds, strict=True):
+        row = table.setdefault(f"{one.sample.archive}: {one.sample.kind}", [0, 0, 0])
+        if not len(likely) or likely.max() <= least:
+            row[2] += 1
+        else:
+            row[0 if one.part.y[int(np.argmax(likely))] else 1] += 1
+    return table
+
+
+def _gain(table: dict[str, list[int]]) -> float:
+    return sum(
+        samples.ARCHIVES[name.split(":")[0]] * (right - TITLE_LOSS * wrong)
+        for name, (right, wrong, _) in table.items()
+    )
 
 
 # --- the model file -------------------------------------------------------------------
@@ -271,57 +262,99 @@ def function_words() -> tuple[dict[str, str], str]:
     return words, "".join(sorted(characters))
 
 
-def write(folder: Path, forest: plain_model.Forest, width: int, record: dict[str, object]) -> None:
-    np.savez_compressed(
-        folder / "plain_model.npz",
-        features=forest.features.astype(np.uint8),
-        thresholds=forest.thresholds.astype(np.float32),
-        leaves=forest.leaves.astype(np.float32),
-        start=np.float32(forest.start),
-        width=np.int32(width),
-    )
+def write(folder: Path, forests: dict[str, plain_model.Forest], record: dict[str, object]) -> None:
+    """Write weights and record; the same bytes for the same model."""
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for name, forest in forests.items():
+        arrays[f"{name}_features"] = forest.features.astype(np.uint8)
+        arrays[f"{name}_thresholds"] = forest.thresholds.astype(np.float32)
+        arrays[f"{name}_leaves"] = forest.leaves.astype(np.float16)
+        arrays[f"{name}_start"] = np.array(forest.start, dtype=np.float32)
+    np.savez_compressed(folder / "plain_model.npz", **arrays)
     (folder / "plain_model.json").write_text(
         json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
     )
 
 
+def train(folds: int, folder: Path, steps: Steps) -> None:
+    """Train every forest, choose the constants, and write the model with its record."""
+    words, characters = function_words()
+    known, leaning = steps.of("features", lambda: _samples(words, characters, steps))
+    first = steps.of("first-bins", lambda: Learner.of([_first(s) for s in known], FIRST))
+    odds = first.unseen_odds("first", folds, steps)
+    rows = list(zip(known, first.parts, odds, strict=True))
+    second = steps.of("second-bins", lambda: Learner.of([_second(*row) for row in rows], SECOND))
+    found = list(zip(known, second.unseen_odds("second", folds, steps), strict=True))
+    decoding = steps.of("decoding", lambda: choose_decoding(found))
+    titles = steps.of("titles", lambda: headed(found, decoding))
+    title = Learner.of([one.part for one in titles], TITLE)
+    likely = title.unseen_odds("title", folds, steps)
+    gains = {least: _gain(title_report(titles, likely, least)) for least in TITLE_LEAST}
+    decoding = replace(decoding, title=max(gains, key=lambda least: gains[least]))
+    forests = {
+        "first": steps.of("first", first.learn),
+        "second": steps.of("second", second.learn),
+        "title": steps.of("title", title.learn),
+    }
+    figures = steps.of("report", lambda: report(_reported(found), decoding))
+    for name, (precision, recall, f1, documents) in figures.items():
+        print(f"{name:40} P {precision:.4f} R {recall:.4f} F1 {f1:.4f} of {documents:.0f}")
+    record = {
+        "languages": words,
+        "characters": characters,
+        "decoding": asdict(decoding),
+        "training": {
+            **_described(known),
+            "folds": folds,
+            "precision, recall, f1, documents": figures,
+            "titles right, wrong, empty": title_report(titles, likely, decoding.title),
+        },
+        **leaning,
+    }
+    write(folder, forests, record)
+
+
+def _reported(found: Iterable[tuple[Sample, Floats]]) -> list[tuple[Sample, Floats]]:
+    return [one for one in found if one[0].kind in {*pages.STYLES, *VARIANTS}]
+
+
+def _samples(
+    words: dict[str, str], characters: str, steps: Steps
+) -> tuple[list[Sample], dict[str, dict[str, float]]]:
+    found = [
+        sample
+        for part in range(PARTS)
+        for sample in steps.of(f"samples-{part}", partial(samples.labelled, part, PARTS))
+    ]
+    return samples.featured(found, words, characters)
+
+
+def _described(known: Sequence[Sample]) -> dict[str, object]:
+    libraries = ("numpy", "wordfreq", "trafilatura", "resiliparse", "inscriptis", "html_text")
+    return {
+        "archives": {a: len({s.name for s in known if s.archive == a}) for a in samples.ARCHIVES},
+        "documents": len(known),
+        "units": int(sum(len(s.main) for s in known)),
+        "forests": {
+            name: asdict(settings)
+            for name, settings in (("first", FIRST), ("second", SECOND), ("title", TITLE))
+        },
+        "versions": {name: importlib.metadata.version(name) for name in libraries},
+        "sources": "function words: wordfreq (CC BY-SA 4.0); pages: the archives",
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--folds", type=int, default=3, help="0: no cross-validation")
-    parser.add_argument("--out", type=Path, default=Path(lines_module.__file__).parent)
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path(plain.__file__).parent)
+    parser.add_argument("--steps", type=Path, help="folder that keeps what each step gave")
+    parser.add_argument(
+        "--seconds", type=float, default=float("inf"), help="processor time to stop after"
+    )
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")  # of the dumping libraries, about broken pages
-    words, characters = function_words()
-    known, leaning = samples((words, characters))
-    figures = report(cross_validate(known, chosen.folds)) if chosen.folds else {}
-    for name, row in figures.items():
-        print(f"{name:40} P {row[0]:.4f} R {row[1]:.4f} F1 {row[2]:.4f} of {row[3]:.0f}")
-    versions = {
-        n: importlib.metadata.version(n)
-        for n in ("numpy", "wordfreq", "trafilatura", "resiliparse", "inscriptis", "html_text")
-    }
-    write(
-        chosen.out,
-        learn(known),
-        known[0].x.shape[1],
-        {
-            "languages": words,
-            "characters": characters,
-            "leaning": leaning,
-            "training": {
-                "archives": {a: len({s.page for s in known if s.archive == a}) for a in WEIGHT},
-                "documents": len(known),
-                "units": int(sum(len(s.main) for s in known)),
-                "forest": {n: getattr(FOREST, n) for n in FOREST.__slots__},
-                "cross-validation": {
-                    "folds": chosen.folds,
-                    "precision, recall, f1, documents": figures,
-                },
-                "versions": versions,
-                "sources": "function words: wordfreq (CC BY-SA 4.0); pages: the archives",
-            },
-        },
-    )
+    train(chosen.folds, chosen.out, Steps(chosen.steps, chosen.seconds))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_LATER = 0.5  # of the cropped articles go on with lines from further down
 _PROMPT = 6  # words of a sentence that asks for something
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _TOKEN = re.compile(r"[A-Za-zÀ-ɏ'’]+|[^A-Za-zÀ-ɏ'’]")
@@ -82,13 +83,19 @@ def _chosen(marked: Marked, at: Sequence[int]) -> Marked:
 
 
 def cropped(marked: Marked, chance: random.Random) -> Marked | None:
-    """The article with a few lines before and after it."""
+    """The article with a few lines before it and after it, or of what comes later on the page."""
     main = np.flatnonzero(marked.main)
     if not len(main):
         return None
     first = max(0, int(main[0]) - chance.choice((0, 1, 2, 3, 5, 8)))
-    last = min(len(marked.main), int(main[-1]) + 1 + chance.choice((0, 1, 2, 3, 5, 12)))
-    return _chosen(marked, range(first, last))
+    end, size = int(main[-1]) + 1, chance.choice((0, 1, 2, 3, 5, 12))
+    last = min(len(marked.main), end + size)
+    later = last
+    if size and last < len(marked.main) and chance.random() < _LATER:
+        later = chance.randrange(end, len(marked.main))
+    if later <= last:
+        return _chosen(marked, range(first, last))
+    return _chosen(marked, [*range(first, end), *range(later, min(later + size, len(marked.main)))])
 
 
 def prompted(marked: Marked, chance: random.Random) -> Marked | None:

@@ -19,6 +19,7 @@ SPACE, UPPER, LOWER, OTHER, WIDE, DIGIT, END, COMMA, COLON, QUOTE, BRACKET, DASH
     range(14)
 )
 _CLASSES = 14
+_YEAR = 4  # digits
 FIRST_WIDE = 0x0E00  # no script written without spaces comes before
 BEYOND = 0x10000  # stands for every code point of the planes beyond the first
 _ENDS = ".!?\u2026\u3002\uff01\uff1f\uff0e\uff61\u06d4\u061f\u0964\u0965\u037e\u0589\u1362"
@@ -153,17 +154,19 @@ def ends_sentence(line: str) -> bool:
 
 
 def _stamps(codes: NDArray[np.integer], kinds: NDArray[np.uint8]) -> NDArray[np.intp]:
-    """Where a time of day (``9:41``) or a number of four digits, such as a year, begins."""
+    """A place in each time of day (``9:41``) and number of four digits, such as a year."""
     digits = np.flatnonzero(kinds == DIGIT)
     if not len(digits):
         return digits
-    digit = np.pad(kinds == DIGIT, (1, 4))
-    at = digits + 1
-    two = digit[at + 2] & digit[at + 3]
-    four = digit[at + 1] & two & ~digit[at - 1] & ~digit[at + 4]
-    clock = two & (codes[np.minimum(digits + 1, len(codes) - 1)] == ord(":"))
-    starts: NDArray[np.intp] = digits[four | clock]
-    return starts
+    last = np.append(digits[1:] - digits[:-1] > 1, True)  # of its number
+    ends = digits[last] + 1
+    places = np.flatnonzero(last) + 1
+    lengths = places - np.append(0, places[:-1])
+    colons = ends[:-1]
+    clock = (ends[1:] - lengths[1:] == colons + 1) & (lengths[1:] > 1)
+    clock &= codes.take(colons) == ord(":")
+    found: NDArray[np.intp] = np.append(digits[last][lengths == _YEAR], colons[clock])
+    return found
 
 
 def _addresses(codes: NDArray[np.integer]) -> NDArray[np.intp]:
@@ -187,6 +190,8 @@ def _last(
     last = kinds[at]
     for _ in range(3):
         closing = ((last == QUOTE) | (last == BRACKET)) & (at > starts)
+        if not closing.any():
+            break
         at = np.where(closing, at - 1, at)
         last = kinds[at]
     noted = (last == DIGIT) & (at - 1 > starts)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from math import log, log1p
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,7 +33,7 @@ from ingest.extract.characters import (
 from ingest.extract.words import tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,13 +42,15 @@ if TYPE_CHECKING:
     from ingest.extract.words import Tokens, Words
 
     Floats = NDArray[np.float32]
+    Leaning = tuple[Floats, Floats, Floats]
 
 _PROSE = 8.0  # words from which on a line with a sentence end counts as prose
 _CAPITALS = 4  # column of `_own`: share of capitals among letters
 _REACHES = ((5, 0), (0, 5), (2, 2), (6, 6), (15, 15), (40, 0), (0, 40))  # lines above, below
-_NEARBY = ((3, 3), (10, 10))
+_BRIEF = 8  # words up to which a line is brief
 _SHORT = 4  # words below which a line is a scrap
 _SUBJECT = 3  # characters from which on a word may carry a subject
+_READ = 1 << 14  # characters of a unit that are looked at
 _LONG = 25.0  # the same for a line without
 
 
@@ -59,12 +62,14 @@ class _Vocabulary:
     """Per unit: function words, shared subject words, and what its words lean to.
 
     ``shared`` is the share of subject words that prose elsewhere has too, -1 where there
-    are none; ``leaning`` is mean and sum of the words' log-odds, and mean of those against.
+    are none; ``leaning`` is mean and sum of the words' log-odds, and mean of those against,
+    ``short`` the same by what they lean to on short lines.
     """
 
     function: Floats
     shared: Floats
-    leaning: tuple[Floats, Floats, Floats]
+    leaning: Leaning
+    short: Leaning
     subjects: NDArray[np.integer]
     subject_units: NDArray[np.integer]
 
@@ -72,7 +77,8 @@ class _Vocabulary:
 def _vocabulary(found: Tokens, prose: NDArray[np.bool_], known: Words) -> _Vocabulary:
     """Count words of units."""
     unit, n = found.line, len(prose)
-    function, leaning = known.look_up(found.hashes)
+    function, odds = known.look_up(found.hashes)
+    leaning, short = _leaning(unit, odds, n)
     subjects = np.flatnonzero((found.lengths >= _SUBJECT) & ~function)
     _, ids = np.unique(found.hashes[subjects], return_inverse=True)
     of = unit[subjects]
@@ -83,25 +89,25 @@ def _vocabulary(found: Tokens, prose: NDArray[np.bool_], known: Words) -> _Vocab
     return _Vocabulary(
         np.bincount(unit[function], minlength=n).astype(np.float32),
         shared.astype(np.float32),
-        _leaning(unit, leaning, n),
-        ids.astype(np.int32),
-        of.astype(np.int32),
+        leaning,
+        short,
+        ids,
+        of,
     )
 
 
-def _leaning(
-    unit: NDArray[np.intp], odds: NDArray[np.float32], n: int
-) -> tuple[Floats, Floats, Floats]:
+def _leaning(unit: NDArray[np.intp], leaning: NDArray[np.float32], n: int) -> Iterator[Leaning]:
     words = np.bincount(unit, minlength=n) + 1
-    lean = np.flatnonzero(odds)
-    unit, odds = unit[lean], odds[lean]
-    total = np.bincount(unit, odds, n)
-    against = np.bincount(unit, np.minimum(odds, 0), n)
-    return (
-        (total / words).astype(np.float32),
-        np.clip(total, -20, 20).astype(np.float32),
-        (against / words).astype(np.float32),
-    )
+    known = np.flatnonzero(leaning.any(axis=0))
+    of = unit.take(known)
+    for odds in leaning.take(known, axis=1):
+        total = np.bincount(of, odds, n)
+        against = np.bincount(of, np.minimum(odds, 0), n)
+        yield (
+            (total / words).astype(np.float32),
+            np.clip(total, -20, 20).astype(np.float32),
+            (against / words).astype(np.float32),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +131,8 @@ class Page:
 
 def look(lines: Lines, known: Words) -> Page:
     """Features of every unit of lines that belong together."""
-    codes = np.minimum(code_points("\n".join([*lines.units, ""])), BEYOND).astype(np.intp)
+    units = [unit[:_READ] for unit in lines.units]
+    codes = np.minimum(code_points("\n".join([*units, ""])), BEYOND).astype(np.intp)
     breaks = np.flatnonzero(codes == ord("\n"))
     chars = count_characters(codes, breaks, known.characters)
     terminal = chars.last == END
@@ -137,11 +144,10 @@ def look(lines: Lines, known: Words) -> Page:
     near = neighbours(
         [
             np.log1p(chars.words),
-            terminal,
             density,
             chars.first == LOWER,
-            spoken,
             vocabulary.leaning[0],
+            vocabulary.short[0],
             own[_CAPITALS],
             vocabulary.shared,
         ]
@@ -149,7 +155,7 @@ def look(lines: Lines, known: Words) -> Page:
     columns = [
         *own,
         *near,
-        *_windows(chars.words, spoken),
+        *_around(chars.words, spoken, vocabulary.short[1]),
         *_runs(chars.words, prose),
         *_page(chars.words, spoken),
     ]
@@ -173,6 +179,7 @@ def _own(lines: Lines, chars: Characters, vocabulary: _Vocabulary) -> list[Float
     length = counts.sum(axis=1)
     cased = counts[:, UPPER] + counts[:, LOWER]
     again = Counter(lines.units)
+    gaps = np.minimum([*lines.unit_gaps, 4], 4)
     return [
         np.log1p(words),
         length / spread,
@@ -190,12 +197,13 @@ def _own(lines: Lines, chars: Characters, vocabulary: _Vocabulary) -> list[Float
         counts[:, QUOTE] / spread,
         counts[:, BRACKET] / spread,
         (counts[:, SYMBOL] + counts[:, DASH]) / spread,
-        np.minimum(lines.unit_gaps, 4),
-        np.minimum(np.append(lines.unit_gaps[1:], 4), 4),
+        gaps[:-1],
+        gaps[1:],
         np.minimum(lines.unit_indents, 12),
         np.log1p([again[unit] for unit in lines.units]),
         vocabulary.shared,
         *vocabulary.leaning,
+        *vocabulary.short,
         np.log(lines.unit_sizes),
         chars.stamps,
         chars.addresses,
@@ -229,61 +237,60 @@ def windows(rows: NDArray[np.floating], reaches: Sequence[tuple[int, int]]) -> N
     return found
 
 
-def _windows(words: Floats, spoken: Floats) -> list[NDArray[np.generic]]:
-    """Prose and its share among the words of the lines around, above and below."""
+def _around(words: Floats, spoken: Floats, short: Floats) -> list[NDArray[np.generic]]:
+    """Of the lines around, above and below: prose, its share, scraps, and words against text."""
     n = len(words)
-    prose, total = windows(np.stack([spoken, words]), _REACHES)
-    scraps, count = windows(np.stack([words < _SHORT, np.ones(n)]), _NEARBY)
-    pairs = np.stack([np.log1p(prose), prose / (total + 1)], axis=1)
-    return [*pairs.reshape(-1, n), *(scraps / count)]
+    against = np.where(words <= _BRIEF, np.minimum(short, 0), 0)
+    rows = np.stack([spoken, words, words < _SHORT, np.ones(n), against])
+    prose, total, scraps, count, against = windows(rows, _REACHES)
+    return [*np.log1p(prose), *(prose / (total + 1)), *(scraps / (count + 1)), *against]
 
 
 def _runs(words: Floats, prose: NDArray[np.bool_]) -> list[NDArray[np.generic]]:
     """Distance to prose above and below, and the words of the run without prose between."""
     n = len(words)
     at = np.arange(n)
-    above = np.maximum.accumulate(np.where(prose, at, -1))
-    below = np.minimum.accumulate(np.where(prose, at, n)[::-1])[::-1]
+    every = np.stack([prose, words >= _LONG])
+    above = np.maximum.accumulate(np.where(every, at, -1), axis=1)
+    below = np.minimum.accumulate(np.where(every, at, n)[:, ::-1], axis=1)[:, ::-1]
     total = np.concatenate(([0.0], np.cumsum(words, dtype=np.float64)))
-    run = np.where(prose, 0, total[below] - total[above + 1])
-    long = words >= _LONG
-    far_above = np.maximum.accumulate(np.where(long, at, -1))
-    far_below = np.minimum.accumulate(np.where(long, at, n)[::-1])[::-1]
+    run = np.where(prose, 0, total.take(below[0]) - total.take(above[0] + 1))
     return [
-        np.log1p(at - above),
-        np.log1p(below - at),
+        *np.log1p(at - above),
+        *np.log1p(below - at),
         np.log1p(run),
-        np.log1p(at - far_above),
-        np.log1p(far_below - at),
-        above < 0,
-        below >= n,
+        above[0] < 0,
+        below[0] >= n,
     ]
 
 
-def _page(words: Floats, spoken: Floats) -> list[NDArray[np.generic]]:
+def _page(words: Floats, spoken: Floats) -> list[NDArray[np.generic] | float]:
     """The page as a whole, and where on it the line stands."""
     n = len(words)
     at = np.arange(n)
     first, last = best_span(np.where(spoken > 0, spoken, -4 - 2 * (words < _SHORT)))
-    total, prose = words.sum(), spoken.sum()
-    inside = spoken[first:last].sum() / (prose + 1)
-    whole = np.ones(n)
+    total, prose = float(words.sum()), float(spoken.sum())
     return [
         at / n,
-        np.log1p(at),
-        np.log1p(n - 1 - at),
-        whole * np.log(n),
-        whole * np.log1p(total),
-        whole * prose / (total + 1),
-        whole * np.mean(spoken > 0),
-        whole * np.log1p(np.median(words)),
+        *np.log1p([at, at[::-1]]),
+        log(n),
+        log1p(total),
+        prose / (total + 1),
+        np.count_nonzero(spoken) / n,
+        log1p(np.partition(words, n // 2)[n // 2]),
         np.cumsum(spoken) / (prose + 1),
         (at >= first) & (at < last),
-        np.sign(at - first) * np.log1p(np.abs(at - first)),
-        np.sign(at - last) * np.log1p(np.abs(at - last)),
-        whole * inside,
-        whole * (last - first) / n,
+        *distances(at, first, last),
+        float(spoken[first:last].sum()) / (prose + 1),
+        (last - first) / n,
     ]
+
+
+def distances(at: NDArray[np.intp], *lines: int) -> NDArray[np.float64]:
+    """Logarithms of the distances to some lines, negative above them; (lines, n)."""
+    away = np.subtract(at, np.array(lines)[:, None])
+    found: NDArray[np.float64] = np.copysign(np.log1p(np.abs(away)), away)
+    return found
 
 
 def best_span(scores: NDArray[np.floating]) -> tuple[int, int]:

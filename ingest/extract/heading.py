@@ -1,9 +1,8 @@
 # ruff: noqa: RUF001 - punctuation of other scripts is meant
-"""Title, date and author of a dumped page, from the lines around the start of its main text.
+"""Date and author of a dumped page, from the lines around the start of its main text.
 
-The words of a title come back in the text below it; a date and a byline stand on short
-lines of their own between title and text, or right above.  Nothing is taken from
-sentences: wrong is worse than empty.
+A date and a byline stand on short lines of their own between title and text, or right
+above.  Nothing is taken from sentences: wrong is worse than empty.
 """
 
 from __future__ import annotations
@@ -17,16 +16,10 @@ from ingest.extract.dates import date_in, is_month, span_of_date
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_WORD = re.compile(r"\w+")
-_REACH = 25  # lines above the text in which a title is looked for
 _HEAD = 5  # lines of text at its start that may be title, date or byline after all
-_BODY = 40  # lines of text whose words a title is compared with
 _PROSE = 80  # characters from which on a line is text rather than heading
-_LEAST_TITLE, _MOST_TITLE = 8, 220  # characters
-_LEAST_LIKENESS = 0.4
 _LONGEST_LINE = 160  # characters of a line that states a date or an author
 _BESIDE_DATE = 80  # characters that may stand beside the date on its line
-_LIST_MARKS = "•*-·▪●►|>"
 _STOPS = tuple(".。．!?！？…。۔।")
 _LABEL = re.compile(
     r"^(?:(?:written |posted |story |words )?by|von|par|por|di|door|av|autor(?:in|es|a)?|author|"
@@ -36,34 +29,32 @@ _LABEL = re.compile(
 )
 _NAME_ENDS = re.compile(r"\s*(?:[|·•丨,;/()–—\[\]@]|\s-\s|\d).*$")
 _NO_NAMES = frozenset({"admin", "administrator", "editor", "staff", "webmaster", "guest", "root"})
-_FUNCTION = 3  # characters of a word that carries no subject, in scripts with letters
 _MOST_NAMES = 5  # words of a name
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """Title, author and date found, ``""`` where unknown; the indexes of lines that state them."""
+    """Author and date found, ``""`` where unknown; the indexes of lines that only state them."""
 
-    title: str = ""
     author: str = ""
     created: str = ""
     lines: frozenset[int] = frozenset()
 
 
-def find(texts: Sequence[str], kept: Sequence[bool]) -> Heading:
-    """Read the heading of the main text that ``kept`` marks among the lines ``texts``."""
-    text = [at for at, keep in enumerate(kept) if keep]
+def find(texts: Sequence[str], text: Sequence[int], title: int) -> Heading:
+    """Read date and author of a page from the lines around its title and the start of its text.
+
+    ``text`` are the indexes of the main text among the lines ``texts``, ``title`` is that of
+    the title, -1 where it is unknown.
+    """
     if not text:
         return Heading()
-    title = _title(texts, text)
     below, above = _stating(texts, text, title)
-    stated = frozenset(at for at in below if states(texts[at]))
     candidates = [texts[at] for at in (*below, *above)]
     return Heading(
-        title=texts[title] if title >= 0 else "",
         author=next(filter(None, map(author_in, candidates)), ""),
         created=next((date_in(line) for line in candidates if _is_date_line(line)), ""),
-        lines=stated | ({title} if title >= 0 else set()),
+        lines=frozenset(at for at in below if states(texts[at])),
     )
 
 
@@ -102,53 +93,6 @@ def _may_be_named(word: str) -> bool:
     return word[0].isalpha() and (
         word[0].lower() != word[0] or word[0].upper() == word[0] or len(word) <= longest_particle
     )
-
-
-# --- title ----------------------------------------------------------------------------
-
-
-def _title(texts: Sequence[str], text: Sequence[int]) -> int:
-    """Index of the line likest a title, from above the text to its first lines, or -1."""
-    body = {word for at in text[:_BODY] if len(texts[at]) > _PROSE for word in _words(texts[at])}
-    first = next((at for at in text[:_HEAD] if len(texts[at]) > _PROSE), text[0])
-    if not body:
-        return -1
-    candidates = [
-        at for at in range(max(0, text[0] - _REACH), first + 1) if len(texts[at]) <= _MOST_TITLE
-    ]
-    stated = next((at for at in reversed(candidates) if states(texts[at])), first)
-    scored = [
-        (_likeness(texts[at], body) + (0.4 if at < stated else 0.0) - 0.01 * (first - at), at)
-        for at in candidates
-    ]
-    best, at = max(scored, default=(0.0, -1))
-    return at if best > _LEAST_LIKENESS + (0.4 if at < stated else 0.0) else -1
-
-
-def _likeness(line: str, body: set[str]) -> float:
-    """Share of a line's words that the text has, with a little for more words; 0 for no title."""
-    if not _LEAST_TITLE <= len(line) <= _MOST_TITLE or line.endswith(_STOPS[:3]):
-        return 0.0
-    if line[0] in _LIST_MARKS or states(line):
-        return 0.0
-    words = _words(line)
-    common, enough = sum(word in body for word in words), 2
-    return common / (len(words) + 2) + min(len(words), 8) / 40 if len(words) >= enough else 0.0
-
-
-def _words(line: str) -> list[str]:
-    """Beginnings of the longer words, which carry the subject; pairs of ideographs."""
-    found = [
-        word[:6]
-        for word in _WORD.findall(line.casefold())
-        if len(word) > _FUNCTION or not word.isascii()
-    ]
-    if line.isascii():
-        return found
-    wide = [word for word in found if word[0] >= "\u2e80"]
-    return [w for w in found if w[0] < "\u2e80"] + [
-        w[i : i + 2] for w in wide for i in range(len(w) - 1)
-    ]
 
 
 # --- date and author ------------------------------------------------------------------

@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_INVISIBLE = (
+    "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+    "\u2060\u2061\u2062\u2063\u2064\ufeff"
+)
+_REMOVED = re.compile(f"[{_INVISIBLE}]")
 _SENTENCE_ENDS = tuple('.!?:"\u201d\u3002\uff01\uff1f\u06d4\u061f\u0964')
 _SPACES = frozenset(chr(code) for code in range(0x3001) if chr(code).isspace())
 _MOST_CLOSED = 0.4  # share of full lines that end as sentences do
@@ -44,8 +48,10 @@ class Lines:
 
 def split(text: str) -> Lines:
     """Split at every line boundary that Unicode knows; blank lines become gaps."""
-    raw = (text if text.isascii() else _INVISIBLE.sub("", text)).splitlines()
-    clean = [" ".join(line.split()) for line in raw]
+    if not text.isascii() and any(map(text.__contains__, _INVISIBLE)):  # sooner than a pattern
+        text = _REMOVED.sub("", text)
+    raw = text.splitlines()
+    clean = [_clean(line) for line in raw]
     numbers = [number for number, line in enumerate(clean) if line]
     texts = tuple([clean[number] for number in numbers])
     held = [raw[number] for number in numbers]
@@ -67,6 +73,13 @@ def split(text: str) -> Lines:
         unit_indents=tuple(indents[at] for at in heads),
         unit_sizes=tuple(b - a for a, b in zip(heads, ends, strict=True)),
     )
+
+
+def _clean(line: str) -> str:
+    """Strip a line and make inner white space single, which most lines have already."""
+    line = line.strip()
+    single = line.isprintable() and "  " not in line  # a space is the only printable one
+    return line if single else " ".join(line.split())
 
 
 def _joins(raw: Sequence[str], texts: Sequence[str], gaps: list[int]) -> list[bool]:

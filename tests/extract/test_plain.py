@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ingest.extract.heading import author_in
 from ingest.extract.lines import split
-from ingest.extract.plain import VERSION, Cut, cut
+from ingest.extract.plain import VERSION, Cut, _blocks, cut
 
 MENU = ["Home", "News", "Sport", "Weather", "Shop", "Log in", "Contact"]
 FOOTER = ["Privacy", "Terms of use", "Imprint", "© 2019 The Harbour Gazette"]
@@ -137,17 +137,67 @@ FERRY(1)
 """
 
 
+MINUTES = """\
+Minutes of the harbour board, 4 March
+
+Present: A. Winter (chair), B. Storm, C. Gale
+Apologies: D. Frost
+
+1. Minutes of the last meeting were approved.
+2. Ferry
+   - The ferry stops on Sunday.
+   - B. Storm asks who will take the ship. Nobody knows.
+3. Next meeting: 8 April, 18:00
+"""
+SOURCE = '''\
+"""Count the boats that leave the harbour, and those that come back."""
+
+import re
+
+BOAT = re.compile(r"boat (\\d+)")
+
+
+def count(lines):
+    """Number of boats by name."""
+    boats = {}
+    for line in lines:
+        match = BOAT.search(line)
+        if match:
+            boats[match[1]] = boats.get(match[1], 0) + 1
+    return boats
+'''
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "\n".join(VERSE),
+        MINUTES,
+        SOURCE,
+        "\n\n".join(CHINESE),
+        "\n\n".join(JAPANESE * 3),
+        "\n\n".join(ARABIC),
+        "\n\n".join(GREEK + RUSSIAN),
         "\n".join(NOTE),
         MANUAL,
         "\n\n".join(ENGLISH),
         "Ahoy",
         " ".join(ENGLISH * 20),
     ],
-    ids=["verse", "note", "manual", "prose", "one word", "one line"],
+    ids=[
+        "verse",
+        "minutes",
+        "source",
+        "Chinese",
+        "Japanese",
+        "Arabic",
+        "two scripts",
+        "note",
+        "manual",
+        "prose",
+        "one word",
+        "one line",
+    ],
 )
 def test_a_text_that_is_all_article_comes_through_whole(text: str):
     found = cut(text)
@@ -200,6 +250,23 @@ def test_the_same_text_is_cut_the_same_way(text: str):
     assert cut(text) == cut(text)
 
 
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_a_text_of_more_lines_than_any_page_has_is_taken_whole(ends: str):
+    lines = [f"line  {number}" for number in range(100_001)]
+    found = cut(ends.join(lines))
+    assert found.extractor == f"{VERSION}+whole"
+    assert found.text.split("\n") == [" ".join(line.split()) for line in lines]
+
+
+def test_a_long_text_is_judged_in_blocks_that_are_bounded():
+    lines = split("\n".join(["x" * 99] * 25_000 + ["y" * 900_000] * 7))
+    blocks = list(_blocks(lines))
+    assert [unit for block in blocks for unit in block.units] == list(lines.units)
+    assert max(len(block.units) for block in blocks) <= 10_000
+    assert max(sum(map(len, block.units)) for block in blocks) < 4_000_000
+    assert [gap for block in blocks for gap in block.unit_gaps] == list(lines.unit_gaps)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "line", ["word " * 12 + "end.\n", "a\n", "\n", "x" * 99 + "\n", "1/2/2019 "]
@@ -207,4 +274,11 @@ def test_the_same_text_is_cut_the_same_way(text: str):
 def test_ten_megabytes_take_linear_time(line: str):
     start = time.process_time()
     cut(line * (10_000_000 // len(line)))
-    assert time.process_time() - start < 60
+    assert time.process_time() - start < 8
+
+
+@pytest.mark.slow
+def test_a_text_node_of_30_megabytes_takes_a_few_seconds():
+    start = time.process_time()
+    assert len(cut("a word. " * 3_750_000).text) > 29_000_000
+    assert time.process_time() - start < 8

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from itertools import pairwise, product
 
 import numpy as np
@@ -7,9 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.extract.characters import code_points, count_characters
+from ingest.extract.context import context
 from ingest.extract.features import best_span, look, windows
 from ingest.extract.lines import split
 from ingest.extract.plain_model import Forest, load, viterbi
+from ingest.extract.title import candidates
 
 ODDS = st.lists(st.floats(-5, 5, width=32), min_size=1, max_size=9)
 
@@ -67,9 +71,48 @@ def test_windows_sum_the_lines_around_a_line(row: list[float], reaches: list[tup
             assert found[0, i, at] == pytest.approx(sum(row[first:last]), abs=1e-9)
 
 
-@pytest.mark.parametrize("text", ["a", "a\nb", "\U0001f600 \ud800\n中文。\n" * 3, "…\n\n·\n— —"])
-def test_features_are_finite_and_fit_the_model(text: str):
+TEXTS = [
+    "a",
+    "a\nb",
+    "\U0001f600 \ud800\n\u4e2d\u6587\u3002\n" * 3,
+    "\u2026\n\n\u00b7\n\u2014 \u2014",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_features_of_both_looks_are_finite_and_fit_the_model(text: str):
     model = load()
-    x = look(split(text), model.words).features
-    assert np.isfinite(x).all()
-    assert x.shape == (len(split(text).units), model.features)
+    lines = split(text)
+    page = look(lines, model.words)
+    odds = model.first.logits(page.features)
+    second = context(page, odds)
+    at, title = candidates(page, odds, np.ones(len(odds), dtype=bool), lines.units)
+    for forest, x in ((model.first, page.features), (model.second, second), (model.title, title)):
+        assert np.isfinite(x).all()
+        assert forest.features.max() < x.shape[1]
+    assert len(page.features) == len(second) == len(lines.units)
+    assert len(at) == len(title)
+
+
+def test_of_a_page_without_main_text_no_line_is_the_title():
+    model = load()
+    lines = split("Home\nNews\nSport")
+    page = look(lines, model.words)
+    none = np.zeros(3, dtype=bool)
+    assert model.find_title(page, model.odds(page), none, lines.units) == -1
+
+
+def test_a_line_about_the_same_things_as_the_main_text_is_told_from_one_that_is_not():
+    said = ["harbour ferry rope", "harbour ferry fog", "ferry harbour captain"]
+    lines = split("\n".join([*said, "shop basket price", "basket price shop"]))
+    page = look(lines, load().words)
+    topic = context(page, np.array([3, 3, 0, 0, -3], dtype=np.float32))[:, -1]
+    assert topic[2] > 0 > topic[3]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text("0123:a -", min_size=1, max_size=14))
+def test_times_of_day_and_years_are_told_from_other_numbers(line: str):
+    codes = code_points(f"{line}\n").astype(np.intp)
+    told = count_characters(codes, np.array([len(line)]), np.zeros(0, dtype=np.intp)).stamps[0]
+    assert told == bool(re.search(r"(?<!\d)\d{4}(?!\d)|\d:\d\d", line))

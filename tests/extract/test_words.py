@@ -51,7 +51,17 @@ def test_in_scripts_without_spaces_a_word_is_a_character_with_the_next():
 
 
 def test_function_words_are_those_of_the_language_of_the_text():
-    known = words_of({"en": "the and man", "de": "und der man"}, "", {"impressum": -2.0})
-    function, leaning = known.look_up(of("der Hund und the man, Impressum").hashes)
+    languages = {"en": "the and man", "de": "und der man"}
+    known = words_of(languages, "", {"impressum": -2.0}, {"hund": 1.0})
+    function, (leaning, short) = known.look_up(of("der Hund und the man, Impressum").hashes)
     assert function.tolist() == [True, False, True, False, True, False]
     assert leaning.tolist() == [0, 0, 0, 0, 0, pytest.approx(-2.0)]
+    assert short.tolist() == [0, 1, 0, 0, 0, 0]
+
+
+@given(st.sets(st.from_regex(r"[a-z]{1,8}", fullmatch=True), min_size=1, max_size=400))
+def test_every_known_word_is_found_in_its_drawer_and_no_other_is(words: set[str]):
+    known, other = sorted(words)[::2], sorted(words)[1::2]
+    table = words_of({"en": " ".join(known)}, "", {}, {})
+    assert table.look_up(of(" ".join(known)).hashes)[0].all()
+    assert not table.look_up(of(" ".join([*other, known[0]])).hashes)[0][:-1].any()

@@ -73,7 +73,7 @@ values = [list(each) for each in connection.execute(
     "Polars": "values = [row(each) for each in documents.iter_rows(named=True)]",
     "pandas": "values = [row(each) for each in documents.to_dict('records')]",
     "pyarrow": "values = [row(each) for each in documents.to_pylist()]",
-    "Hugging Face datasets": "values = [row(each) for each in documents]",
+    "Hugging Face datasets": "values = [row(each) for each in documents.to_list()]",
     "Hugging Face datasets again": "values = [row(each) for each in documents.take(1000)]",
 }
 """What gets every document's values out of what an example made, by its heading."""

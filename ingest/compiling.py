@@ -11,14 +11,14 @@ import os
 import pickle
 import signal
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 try:
     import fcntl
 except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # a module or None: asked for before each use
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,6 +59,23 @@ def kept(function: str, folder: str) -> bool:
     """Whether code of a function of this name is on disk; it may be of another version."""
     chosen = _chosen(folder)
     return chosen is not None and next(chosen.rglob(f"*.{function}-*.nbi"), None) is not None
+
+
+def spent(name: str, folder: str) -> int:
+    """How often `spend` was said of ``name``, by any process ever."""
+    chosen = _chosen(folder)
+    try:
+        return (chosen / f"{name}.spent").stat().st_size if chosen else 0
+    except OSError:
+        return 0
+
+
+def spend(name: str, folder: str) -> None:
+    """Note that so much was done without compiled code; where nothing can be kept, nothing is."""
+    if (chosen := _chosen(folder)) is None:
+        return
+    with suppress(OSError), (chosen / f"{name}.spent").open("ab") as file:
+        file.write(b".")  # appended, so that several processes may do it at once
 
 
 @contextmanager

@@ -32,29 +32,31 @@ Signable: TypeAlias = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """Signs by the kernel; made once a process (`load`)."""
+    """Signs by the kernels, each compiled, or read from ``folder``, when it is first used.
 
-    sign_kernel: Callable[..., tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint8]]]
-    alphabet: NDArray[np.uint32]
+    ``NUMBA_CACHE_DIR`` goes before ``folder``; with neither, or where what was chosen cannot
+    be written or read, they are compiled for this process alone.
+    """
+
     folder: str
 
     def near(self, text: str, rows: int, seed: int) -> NDArray[np.uint32]:
         """Near signature, shape (rows,)."""
-        return _near_kernel(self.folder)(_utf8(text), self.alphabet, _permutations(rows, seed))
+        return _near_kernel(self.folder)(_utf8(text), _alphabet(), _permutations(rows, seed))
 
     def shingles(self, text: str) -> NDArray[np.uint64]:
         """See `shingles.shingles`."""
-        return unique(_shingle_kernel(self.folder)(_utf8(text), self.alphabet))
+        return unique(_shingle_kernel(self.folder)(_utf8(text), _alphabet()))
 
     def sign(self, document: Signable, rows: int, seed: int) -> Signature:
         """Both signatures and the term vector, in one go."""
         text, title, language = document
         title = "" if text.startswith(title) else title
-        near, story, terms = self.sign_kernel(
+        near, story, terms = _sign_kernel(self.folder)(
             _utf8(text),
             _utf8(title),
             _first_line(text, title),
-            self.alphabet,
+            _alphabet(),
             _table(language, self.folder),
             (_permutations(rows, seed), _permutations(ROWS, seed)),
         )
@@ -62,28 +64,25 @@ class Compiled:
 
 
 @cache
-def load(folder: str) -> Compiled:
-    """Compile the kernel, or read it from ``folder`` (0.3 s instead of 10).
-
-    ``NUMBA_CACHE_DIR`` goes before ``folder``; with neither, or where what was chosen cannot
-    be written or read, it is compiled for this process alone.
-    """
-    alphabet, few = kernel_tokens.alphabet(), _permutations(1, 1)
+def _sign_kernel(
+    folder: str,
+) -> Callable[..., tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint8]]]:
+    """The kernel of both signatures: read in 0.3 s, compiled in 14."""
+    few = _permutations(1, 1)
     table = _of(Rarity("", np.zeros(1, np.uint64), np.zeros(1, np.float32)), folder)
-    sign = ready(kernel_terms.sign, folder, (b"a", b"a", 1, alphabet, table, (few, few)))
-    return Compiled(sign, alphabet, folder)
+    return ready(kernel_terms.sign, folder, (b"a", b"a", 1, _alphabet(), table, (few, few)))
 
 
 @cache
 def _near_kernel(folder: str) -> Callable[..., NDArray[np.uint32]]:
     """The kernel of near signatures alone; compiled only where they are wanted alone."""
-    return ready(kernel.near, folder, (b"a", kernel_tokens.alphabet(), _permutations(1, 1)))
+    return ready(kernel.near, folder, (b"a", _alphabet(), _permutations(1, 1)))
 
 
 @cache
 def _shingle_kernel(folder: str) -> Callable[..., NDArray[np.uint64]]:
     """The kernel of shingle hashes."""
-    return ready(kernel.shingled, folder, (b"a", kernel_tokens.alphabet()))
+    return ready(kernel.shingled, folder, (b"a", _alphabet()))
 
 
 @cache
@@ -119,6 +118,11 @@ def _of(rarity: Rarity, folder: str) -> kernel_terms.Table:
 def _utf8(text: str) -> bytes:
     """UTF-8 bytes; lone surrogates pass."""
     return text.encode("utf-8", "surrogatepass")
+
+
+@cache
+def _alphabet() -> NDArray[np.uint32]:
+    return kernel_tokens.alphabet()
 
 
 @cache

@@ -116,5 +116,5 @@ def shingled(text: bytes, alphabet: Rows) -> Hashes:
 
 
 def near(text: bytes, alphabet: Rows, permutations: Permutations) -> Rows:
-    """Give the near signature of a text; compiled, and cached, by `compiled.load`."""
+    """Give the near signature of a text; compiled, and cached, by `compiled.Compiled`."""
     return near_rows(text_hashes(text, alphabet), permutations)

@@ -286,7 +286,7 @@ def sign(
     table: Table,
     permutations: tuple[Permutations, Permutations],
 ) -> tuple[Rows, Rows, Bytes]:
-    """Give near rows, story rows and the packed term vector; compiled by `compiled.load`.
+    """Give near rows, story rows and the packed term vector; compiled by `compiled.Compiled`.
 
     ``title`` is empty where the text begins with it; ``line`` is where the first line of
     both together ends, in code points; ``permutations`` are those of the near and of the

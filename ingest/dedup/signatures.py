@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ingest.compiling import claim, kept, untimed
+from ingest.compiling import claim, kept, spend, spent, untimed
 from ingest.dedup import minhash, shingles
 from ingest.dedup.characters import UNICODE
 from ingest.dedup.tokens import HASH, tokenise
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 TOKENS = 1
 """Version of the definition of a token (`ingest.dedup.tokens`)."""
+
+
+_SIGNED = "signed-in-numpy"
+"""Name under which `Patient` keeps count over all runs."""
 
 
 class Engine(Protocol):
@@ -74,27 +78,34 @@ class Patient:
     """Works in numpy until there is so much to do that the kernel earns the time to load it.
 
     Reading the kernel from disk takes as long as numpy does for some hundred documents,
-    compiling it as for ten thousand: a first run of a few documents never compiles.  Of
+    compiling it as for `COMPILING` units of text.  Whoever does not know how much will come
+    waits at most twice as long as who does, if the two take as long (ski rental: Karlin et
+    al., *Competitive snoopy caching*, 1988).  What was signed in earlier runs counts, what
+    other workers sign just now does not: it would be compiled shortly before the end.  Of
     several processes one compiles; the others go on in numpy until it is there.
     """
 
     READING = 32
     """Documents signed before the kernel is read: it may have been imported already."""
-    COMPILING = 256
-    """Documents signed before it is compiled: whoever has so many will have more."""
+    FEW = 256
+    """Documents signed before it is compiled, whatever earlier runs have signed."""
     AGAIN = 64
     """Documents between two looks whether another process is done."""
+    UNIT = 1_000_000
+    """Characters: numpy signs them in some 0.6 s."""
+    COMPILING = 24
+    """Units signed in numpy before the kernel is compiled, which takes some 14 s."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._engine: Engine = Reference(folder)
-        self._signed = 0
+        self._signed = self._characters = 0
+        self._earlier = spent(_SIGNED, folder)
 
     def sign(self, document: tuple[str, str, str], rows: int, seed: int) -> Signature:
         """Sign (text, title, language) for near copies and for stories."""
-        self._signed += 1
-        if self._signed == self.READING or self._signed % self.AGAIN == 0:
-            self._hasten()
+        if isinstance(self._engine, Reference):
+            self._count(len(document[0]))
         return self._engine.sign(document, rows, seed)
 
     def near(self, text: str, rows: int, seed: int) -> NDArray[np.uint32]:
@@ -105,23 +116,36 @@ class Patient:
         """Sorted, unique shingle hashes."""
         return self._engine.shingles(text)
 
+    def _count(self, characters: int) -> None:
+        units = self._characters // self.UNIT
+        self._signed += 1
+        self._characters += characters
+        if self._characters // self.UNIT > units:
+            spend(_SIGNED, self._folder)
+        if self._signed == self.READING or self._signed % self.AGAIN == 0:
+            self._hasten()
+
     def _hasten(self) -> None:
         """Go over to the kernel if it is at hand, or if it is worth compiling."""
-        if not isinstance(self._engine, Reference):
-            return
+        units = self._earlier + self._characters // self.UNIT
+        worth = self._signed >= self.FEW and units >= self.COMPILING
         with untimed(), claim("kernel", self._folder) as mine:
-            if mine and (self._signed >= self.COMPILING or kept("sign", self._folder)):
+            if mine and (worth or kept("sign", self._folder)):
                 self._engine = best(self._folder)
+                self._engine.sign(("a", "", "und"), 1, 1)  # compiles: while others wait for none
 
 
 class Shingler:
     """Shingles texts for verification: the first few in numpy, the others by the kernel.
 
-    Where documents are signed in other processes, the kernel would be loaded here for
-    verification alone; that takes as long as numpy for `PATIENCE` texts.
+    Where documents are signed in other processes, the kernel is loaded here for
+    verification alone; numpy takes as long for so many texts.
     """
 
-    PATIENCE = 2000
+    READING = 3000
+    """Texts before the kernel is read from disk: numba's import is the most of 0.5 s."""
+    COMPILING = 8000
+    """Texts before it is compiled, where it is not on disk: 1.2 s."""
 
     def __init__(self, cache: str = "") -> None:
         self._cache = cache
@@ -131,7 +155,9 @@ class Shingler:
     def shingles(self, text: str) -> NDArray[np.uint64]:
         """Sorted, unique shingle hashes, as `shingles.shingles` gives them."""
         self._texts += 1
-        if self._texts == self.PATIENCE:
+        if self._texts == self.COMPILING or (
+            self._texts == self.READING and kept("shingled", self._cache)
+        ):
             self._engine = best(self._cache)
         return self._engine.shingles(text)
 
@@ -176,9 +202,9 @@ def engine(folder: str) -> Engine:
 
 @cache
 def best(folder: str) -> Engine:
-    """The fastest way to sign that is installed; compiles where nothing was kept."""
+    """The fastest way to sign that is installed; it is compiled when it is first used."""
     try:
         from ingest.dedup import compiled  # noqa: PLC0415 - imports numba: half a second
     except ImportError:
         return Reference(folder)
-    return compiled.load(folder)
+    return compiled.Compiled(folder)

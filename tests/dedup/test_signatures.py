@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.compiling import claim
+from ingest.compiling import claim, spent
 from ingest.dedup.shingles import shingles
 from ingest.dedup.signatures import Patient, Reference, Shingler, Signer, best
 
@@ -37,7 +37,7 @@ TEXTS = st.one_of(
 
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return compiled.load(str(tmp_path_factory.getbasetemp() / "kernel"))
+    return compiled.Compiled(str(tmp_path_factory.getbasetemp() / "kernel"))
 
 
 @settings(deadline=None, max_examples=300)
@@ -88,15 +88,15 @@ def test_a_signer_pickles_and_signs_alike():
 
 
 def test_without_numba_the_reference_signs(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Patient, "FEW", 1)
+    monkeypatch.setattr(Patient, "COMPILING", 0)
     monkeypatch.setitem(sys.modules, "ingest.dedup.compiled", None)
     monkeypatch.delattr("ingest.dedup.compiled", raising=False)
     best.cache_clear()
     try:
         assert isinstance(best(""), Reference)
         patient = Patient("")
-        signed = [
-            patient.sign((STORY, "Jack Ma", "en"), 4, 1) for _ in range(Patient.COMPILING + 1)
-        ]
+        signed = [patient.sign((STORY, "Jack Ma", "en"), 4, 1) for _ in range(Patient.READING + 1)]
         assert len({one.near.tobytes() for one in signed}) == 1
     finally:
         best.cache_clear()
@@ -118,7 +118,7 @@ def test_shingling_goes_over_to_the_kernel_once_there_is_much_to_verify(
 
     asked: list[str] = []
     monkeypatch.setattr("ingest.dedup.signatures.best", Loud)
-    monkeypatch.setattr(Shingler, "PATIENCE", 3)
+    monkeypatch.setattr(Shingler, "COMPILING", 3)
     shingler = Shingler()
     found = [shingler.shingles(text).tolist() for text in ("a", "b", "c", "d")]
     assert asked == ["c", "d"]
@@ -139,10 +139,39 @@ def signed_until_loaded(monkeypatch: pytest.MonkeyPatch, patient: Patient, most:
     return -1
 
 
+def test_shingling_reads_a_kernel_that_is_there_sooner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr("ingest.dedup.signatures.best", Loaded)
+    monkeypatch.setattr(Shingler, "READING", 2)
+    loaded = []
+    for _ in range(2):
+        shingler = Shingler(str(tmp_path))
+        shingler.shingles("a")
+        shingler.shingles("b")
+        loaded.append(isinstance(shingler._engine, Loaded))
+        (tmp_path / "kernel.shingled-1.py311.nbi").touch()
+    assert loaded == [False, True]
+
+
+def test_a_kernel_is_compiled_once_numpy_took_as_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(Patient, "UNIT", 50)  # texts of one character
+    units = Patient.COMPILING * Patient.UNIT
+    due = -(-units // Patient.AGAIN) * Patient.AGAIN - 1
+    assert signed_until_loaded(monkeypatch, Patient(str(tmp_path)), 4000) == due
+    assert spent("signed-in-numpy", str(tmp_path)) >= Patient.COMPILING
+    # Enough was signed by earlier runs: now it is not worth it for a few documents alone.
+    assert signed_until_loaded(monkeypatch, Patient(str(tmp_path)), 4000) == Patient.FEW - 1
+    assert signed_until_loaded(monkeypatch, Patient(""), 4000) == due
+
+
 def test_a_few_documents_never_wait_for_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    assert signed_until_loaded(monkeypatch, Patient(str(tmp_path)), 1000) == Patient.COMPILING - 1
-    assert signed_until_loaded(monkeypatch, Patient(""), 1000) == Patient.COMPILING - 1
+    assert signed_until_loaded(monkeypatch, Patient(str(tmp_path)), 1000) == -1
     (tmp_path / "kernel_terms.sign-1.py311.nbi").touch()
     assert signed_until_loaded(monkeypatch, Patient(str(tmp_path)), 1000) == Patient.READING - 1
 
@@ -151,10 +180,11 @@ def test_while_another_process_compiles_documents_are_signed_in_numpy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(Patient, "COMPILING", 0)
     patient = Patient(str(tmp_path))
     with claim("kernel", str(tmp_path)) as mine:
         assert mine
-        assert signed_until_loaded(monkeypatch, patient, 2 * Patient.COMPILING) == -1
+        assert signed_until_loaded(monkeypatch, patient, 2 * Patient.FEW) == -1
     assert signed_until_loaded(monkeypatch, patient, Patient.AGAIN) >= 0
 
 
@@ -166,7 +196,8 @@ def test_no_document_is_charged_for_loading(monkeypatch: pytest.MonkeyPatch):
         return Reference(folder)
 
     monkeypatch.setattr("ingest.dedup.signatures.best", slow)
-    monkeypatch.setattr(Patient, "COMPILING", 1)
+    monkeypatch.setattr(Patient, "COMPILING", 0)
+    monkeypatch.setattr(Patient, "FEW", 1)
     monkeypatch.setattr(Patient, "READING", 1)
     signal.setitimer(signal.ITIMER_REAL, 60)
     try:

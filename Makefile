@@ -64,6 +64,9 @@ bench-start: $(TESTS)  ## how long the command line takes to answer
 bench-engine: $(TESTS)  ## overhead of worker processes
 	$(BIN)/python benchmarks/engine.py
 
+bench-reading: $(TESTS)  ## fetching beside what comes after it, on a site of its own
+	$(BIN)/python benchmarks/reading.py
+
 bench-extraction: $(TESTS)  ## main-text extraction beside its peers (INGEST_DATA)
 	$(BIN)/python benchmarks/extraction.py --markdown
 
@@ -80,6 +83,9 @@ bench-dedup: $(TESTS)  ## signatures, recall, index; whole runs beside peers (in
 bench-corpus: $(TESTS)  ## publishing and reading, from 10^4 documents; runs in which nothing changed
 	$(BIN)/python benchmarks/corpus.py
 	$(BIN)/python benchmarks/unchanged.py
+
+bench-daemon: $(TESTS)  ## from a dropped file to its line; a run of an unchanged source
+	$(BIN)/python benchmarks/daemon.py
 
 docs: $(TESTS)  ## write docs/commands.md and docs/settings.md from the code
 	$(BIN)/python tests/reference.py

@@ -33,7 +33,8 @@ def candidates(
 ) -> tuple[NDArray[np.intp], Floats]:
     """Units that may be the title, and their features, shape (candidates, features).
 
-    ``kept`` are the units of main text, ``odds`` their log-odds.  None where nothing is kept.
+    ``kept`` are the units of main text, ``odds`` their log-odds.  None where nothing is kept;
+    none of them is a line that states a date or an author.
     """
     first = int(np.argmax(kept))
     some = slice(max(0, first - _ABOVE), first + _BELOW if kept[first] else 0)
@@ -46,7 +47,6 @@ def candidates(
         np.log1p(np.abs(at - first)),
         kept[some],
         odds[some],
-        stated,
         _distance(stated),
         [text.endswith(STOPS) for text in texts],
         [len(text) for text in texts],
@@ -57,7 +57,8 @@ def candidates(
     own = np.empty((len(columns), len(at)), dtype=np.float32)
     for i, column in enumerate(columns):
         own[i] = column
-    return at, np.concatenate([page.features[some].T, own]).T
+    may = ~np.array(stated, dtype=bool)
+    return at[may], np.concatenate([page.features[some].T, own]).T[may]
 
 
 def _distance(stated: Sequence[bool]) -> list[float]:

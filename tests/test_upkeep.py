@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
@@ -163,10 +164,13 @@ class TestBackup:
     def test_a_damaged_backup_is_refused(self, project: Project, tmp_path: Path) -> None:
         project.run()
         copy = upkeep.backup(project.settings(), tmp_path / "copy")
-        data = bytearray((copy / "catalog.db").read_bytes())
-        for page in range(len(data) // 8192, len(data) // 4096):  # it opens and can be asked
-            data[page * 4096 : (page + 1) * 4096] = b"\xff" * 4096
-        (copy / "catalog.db").write_bytes(data)
+        with closing(sqlite3.connect(copy / "catalog.db")) as connection:
+            asked = "SELECT rootpage FROM sqlite_schema WHERE name = 'documents'"
+            (page,) = connection.execute(asked).fetchone()
+        with (copy / "catalog.db").open("r+b") as file:
+            file.seek((page - 1) * 4096)
+            file.write(b"\xff" * 4096)  # nothing that opening looks at
+        Store(copy, write=False).close()
         with pytest.raises(StoreError):
             upkeep.restore(project.settings(), copy)
         assert len(project.records()) == 5

@@ -38,6 +38,15 @@ def test_the_second_is_told_who_holds_it(tmp_path: Path) -> None:
         pass
 
 
+def test_nothing_is_told_of_who_held_it_before(tmp_path: Path) -> None:
+    with writer_lock(tmp_path, label="a-run-with-a-long-name"):
+        pass
+    with writer_lock(tmp_path), pytest.raises(StoreLocked) as caught, writer_lock(tmp_path):
+        pass
+    assert f"process {os.getpid()} is writing" in str(caught.value)
+    assert (tmp_path / "lock").read_text() == f"{os.getpid()} \n"
+
+
 def test_waiting_ends_with_the_time_given(tmp_path: Path) -> None:
     with writer_lock(tmp_path):
         began = time.monotonic()

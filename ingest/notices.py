@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 1.0
 """Between two looks; what holds the claim in two of them compiles, and reads no cache."""
+WATCH = "compiling?"
+"""Name of the thread that looks."""
 
 log = structlog.get_logger()
 
@@ -33,7 +35,9 @@ def compiling_told(folder: str) -> Iterator[None]:
         return
     ended = threading.Event()
     # In the run's context, which gives log lines their run and source.
-    watch = threading.Thread(target=copy_context().run, args=(_watch, folder, ended), daemon=True)
+    watch = threading.Thread(
+        target=copy_context().run, args=(_watch, folder, ended), name=WATCH, daemon=True
+    )
     watch.start()
     try:
         yield

@@ -21,6 +21,7 @@ from ingest.settings import Settings
     [
         (str, "string"),
         (SecretStr, "string"),
+        (str | SecretStr, "string"),
         (Path, "path"),
         (bool, "boolean"),
         (int | None, "integer"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import nullcontext
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -29,19 +31,6 @@ def said() -> Iterator[list[Any]]:
         yield lines
 
 
-def looks(monkeypatch: pytest.MonkeyPatch, number: int) -> Event:
-    """Set after so many looks."""
-    done, count = Event(), iter(range(number))
-
-    def watched(name: str, folder: str) -> Any:
-        if next(count, None) is None:
-            done.set()
-        return claim(name, folder)
-
-    monkeypatch.setattr(notices, "claim", watched)
-    return done
-
-
 def test_a_kernel_that_is_compiled_is_told_once_with_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,15 +50,27 @@ def test_a_kernel_that_is_compiled_is_told_once_with_the_run(
         ):
             assert mine
             assert told.wait(10)
+            for watch in [each for each in threading.enumerate() if each.name == notices.WATCH]:
+                watch.join(5)
+                assert not watch.is_alive(), "once is enough"
     finally:
         structlog.reset_defaults()
     assert [(line["event"], line["run_id"]) for line in lines] == [("compiling", "run-1")]
 
 
+@pytest.mark.parametrize("script", [(True,), (False, True)], ids=["free", "held for a moment"])
 def test_nothing_is_said_while_nothing_is_compiled(
-    tmp_path: Path, said: list[Any], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, said: list[Any], monkeypatch: pytest.MonkeyPatch, script: tuple[bool, ...]
 ) -> None:
-    done = looks(monkeypatch, 5)
+    done, count = Event(), iter(range(8))
+
+    def scripted(_name: str, _folder: str) -> Any:
+        look = next(count, None)
+        if look is None:
+            done.set()
+        return nullcontext(script[(look or 0) % len(script)])
+
+    monkeypatch.setattr(notices, "claim", scripted)
     with compiling_told(str(tmp_path)):
         assert done.wait(10)
     assert said == []

@@ -23,6 +23,12 @@ def test_the_first_signal_sets_a_flag(
     assert signal.getsignal(number) is before
 
 
+def test_nothing_is_said_where_no_signal_came(capsys: pytest.CaptureFixture[str]) -> None:
+    with stop_on_signals() as stop:
+        assert not stop()
+    assert capsys.readouterr().err == ""
+
+
 def interrupted(*numbers: int, error: Exception | None = None) -> None:
     """A run that gets these signals, and then meets an error."""
     with stop_on_signals():

@@ -207,7 +207,10 @@ class TestDeterminism:
             trees.append(tree(store / "corpus"))
         assert all(other == trees[0] for other in trees)
 
-    def test_a_deleted_index_is_made_anew(self, project: Project) -> None:
+    def test_a_deleted_index_is_made_anew(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ingest.neighbours.FILED", 1)
         project.run()
         shutil.rmtree(project.store / "index")
         original = project.seeds / "002_ff1d20f343cd92b6.txt"

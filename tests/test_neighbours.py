@@ -148,3 +148,66 @@ def test_a_truncated_copy_is_near_where_containment_is_a_rule(
         court = Court(store, monkeypatch, rules, choose_for(0.8, 0.9))
         assert set(court.take(texts, "whole")) == {""}
         assert court.take(cut, "cut") == ["near"] * 30
+
+
+def stranger(number: int) -> str:
+    """A text that shares nothing with any other."""
+    return " ".join(f"w{number}x{n}" for n in range(40))
+
+
+def found_by(neighbours: Neighbours, court: Court, texts: Sequence[str]) -> list[list[int]]:
+    signatures = [Signature(court.signer.near(text, 128, 1), NO_ROWS, b"") for text in texts]
+    return [neighbours.near(signature) for signature in signatures]
+
+
+@pytest.mark.parametrize("filed", [100, 700, 4096])
+def test_an_index_opened_again_holds_what_was_filed_and_what_was_not(
+    court: Court, monkeypatch: pytest.MonkeyPatch, filed: int
+):
+    monkeypatch.setattr("ingest.neighbours.FILED", filed)
+    texts = [*map(stranger, range(600)), *(page(n, 60) for n in range(200))]
+    court.take(texts, "text")
+    opened = Neighbours(court.store, BANDS, 6)
+    assert found_by(opened, court, texts) == found_by(court.neighbours, court, texts)
+    assert all(found_by(opened, court, texts[:600]))
+    files = court.store.index_files("near")
+    unfiled = court.store.unfiled("near")
+    assert len(unfiled) == {100: 32, 700: 32, 4096: 800}[filed]
+    assert max((info.last for info in files), default=0) == 800 - len(unfiled)
+    on_disk = {path.name for path in (court.store.folder / "index" / "near").glob("*.run")}
+    assert on_disk == {info.name for info in files}
+
+
+def test_a_document_that_went_before_it_was_filed_is_left_out(court: Court):
+    court.take([stranger(1), stranger(2)], "text")
+    kept, gone = court.store.unfiled("near")
+    court.store.connection.execute("DELETE FROM signatures WHERE number = ?", (gone,))
+    opened = Neighbours(court.store, BANDS, 6)
+    assert found_by(opened, court, [stranger(1), stranger(2)]) == [[kept], []]
+
+
+def test_a_batch_that_failed_leaves_nothing_in_the_index(court: Court):
+    court.take([stranger(1)], "first")
+
+    def fail() -> None:
+        one = court.prepared("lost", stranger(2))
+        with court.judge.batch([one]):
+            court.judge.admit(one.document, one.signature)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
+    court.take([stranger(3)], "third")
+    found = found_by(court.neighbours, court, [stranger(n) for n in (1, 2, 3)])
+    assert [len(each) for each in found] == [1, 0, 1]
+    assert court.store.unfiled("near") == [found[0][0], found[2][0]]
+
+
+def test_an_index_made_anew_is_filed_with_the_next_batch(court: Court):
+    court.take([stranger(1), stranger(2)], "text")
+    court.store.drop_index()
+    court.neighbours.forget()
+    court.take([stranger(3)], "more")
+    (info,) = court.store.index_files("near")
+    assert info.entries == 3 * BANDS.count
+    assert court.store.unfiled("near") == []

@@ -68,6 +68,21 @@ class Documents:
         ).fetchone()
         return Signed(np.frombuffer(near, np.uint32), terms)
 
+    def some_signed(self, numbers: Sequence[int]) -> Iterator[tuple[int, Signed]]:
+        """What was signed of those of the documents that there are, in the order given."""
+        for start in range(0, len(numbers), _AT_ONCE):
+            some = numbers[start : start + _AT_ONCE]
+            marks = ",".join("?" * len(some))
+            rows = self._connection.execute(
+                f"SELECT number, near, terms FROM signatures WHERE number IN ({marks})",  # noqa: S608 - marks alone
+                some,
+            )
+            found = {
+                number: Signed(np.frombuffer(near, np.uint32), terms)
+                for number, near, terms in rows
+            }
+            yield from ((number, found[number]) for number in some if number in found)
+
     def terms(self, numbers: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         """Packed term vectors of documents, each with its number, in no order."""
         for start in range(0, len(numbers), _AT_ONCE):

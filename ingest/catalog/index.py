@@ -12,7 +12,7 @@ than the one before.  Look-ups go through all of them, for a batch of documents 
 The caller keeps the list of files in the catalog, in the transaction that also holds the
 documents: `flush` and `merge` write new files and touch no old ones, and `prune` deletes,
 after the commit, what the list no longer names.  After a crash the list names files that
-are whole, and `last_number` says from which document on to insert again.
+are whole; the catalog also lists what was inserted since, to be inserted again.
 
 With a ``cap``, a key has its newest ``cap`` entries in order of insertion, wherever they
 lie: the answer depends on neither batches nor flushes.
@@ -91,11 +91,6 @@ class BandIndex:
     def runs(self) -> list[RunInfo]:
         """Files, oldest first: what the catalog should list once this is committed."""
         return [info for info, _ in self._files]
-
-    @property
-    def last_number(self) -> int:
-        """Largest document number in the files, -1 where there is none."""
-        return max((info.last for info, _ in self._files), default=-1)
 
     @property
     def buffered(self) -> int:
@@ -221,10 +216,10 @@ class Prefetched:
         index = self._index
         if index._moves != self._moves:  # noqa: SLF001 - its own index
             return index.candidates(self._keys[row], least)
-        if index._recent.count == self._own:  # noqa: SLF001
+        if index._recent.count == self._own:  # noqa: SLF001 - its own index
             found = self._entries.candidates(row, least)
         else:
-            recent = index._recent.sharing(self._keys[row], index._cap)  # noqa: SLF001
+            recent = index._recent.sharing(self._keys[row], index._cap)  # noqa: SLF001 - its own index
             found = self._entries.with_recent(row, least, *recent)
         index.capped += found.capped
         return found
@@ -249,12 +244,15 @@ class _Recent:
         self._numbers = np.empty(16, dtype=np.uint32)
 
     def rows(self) -> NDArray[np.uint64]:
+        """Keys, shape (count, bands)."""
         return self._keys[: self.count]
 
     def numbers(self) -> NDArray[np.uint32]:
+        """Documents, shape (count,)."""
         return self._numbers[: self.count]
 
     def extend(self, keys: NDArray[np.uint64], numbers: NDArray[np.uint32]) -> None:
+        """Add rows of keys, shape (n, bands), of documents, shape (n,)."""
         end = self.count + len(keys)
         if end > len(self._keys):
             grown = np.empty((2 * end, self._bands), dtype=np.uint64)

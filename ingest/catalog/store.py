@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -52,17 +53,39 @@ class Store:
 
     def index_files(self, kind: str) -> list[RunInfo]:
         """Files of one band index (``near`` or ``story``), oldest first."""
+        return [RunInfo.loads(info) for info in self._index_rows(kind) if _is_file(info)]
+
+    def unfiled(self, kind: str) -> list[int]:
+        """Numbers of documents that belong into one band index and are in none of its files.
+
+        In order of insertion; what they are found by is made from their signatures.
+        """
+        rows = (info for info in self._index_rows(kind) if not _is_file(info))
+        return [number for info in rows for number in json.loads(info)]
+
+    def _index_rows(self, kind: str) -> list[str]:
         rows = self.connection.execute(
             "SELECT info FROM index_runs WHERE kind = ? ORDER BY place", (kind,)
         )
-        return [RunInfo.loads(row[0]) for row in rows]
+        return [row[0] for row in rows]
 
     def list_index_files(self, kind: str, files: Sequence[RunInfo]) -> None:
-        """Keep the list of files of one band index, in the transaction that is open."""
+        """Keep the list of files of one band index, in the transaction that is open.
+
+        They hold all that belongs into it: nothing is `unfiled` any more.
+        """
         self.connection.execute("DELETE FROM index_runs WHERE kind = ?", (kind,))
         self.connection.executemany(
             "INSERT INTO index_runs (kind, place, info) VALUES (?, ?, ?)",
             ((kind, place, info.dumps()) for place, info in enumerate(files)),
+        )
+
+    def list_unfiled(self, kind: str, numbers: Sequence[int]) -> None:
+        """Keep which documents came into one band index and not yet into a file of it."""
+        self.connection.execute(
+            "INSERT INTO index_runs (kind, place, info) SELECT ?1,"
+            " ifnull(max(place), -1) + 1, ?2 FROM index_runs WHERE kind = ?1",
+            (kind, json.dumps(list(numbers), separators=(",", ":"))),
         )
 
     def drop_index(self) -> None:
@@ -108,3 +131,8 @@ class Store:
     def close(self) -> None:
         """Close the catalog; safe to call twice."""
         self.connection.close()
+
+
+def _is_file(info: str) -> bool:
+    """Whether a row of ``index_runs`` is of a file; else it is an array of numbers."""
+    return not info.startswith("[")

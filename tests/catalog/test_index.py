@@ -102,9 +102,8 @@ def test_answers_do_not_depend_on_batches_flushes_and_merges(
             index.flush()
             index.merge()
     reopened = BandIndex(tmp_path, index.runs(), BANDS, cap, cache)
-    reopened.insert(
-        keys[reopened.last_number + 1 :], np.arange(reopened.last_number + 1, len(rows))
-    )
+    filed = max((info.last + 1 for info in index.runs()), default=0)
+    reopened.insert(keys[filed:], np.arange(filed, len(rows)))
     for one in keys:
         assert as_dict(reopened.candidates(one, least)) == model.candidates(one, least)
 

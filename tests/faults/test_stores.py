@@ -26,7 +26,9 @@ from ingest.catalog.database import open_database
 from ingest.catalog.lock import writer_lock
 from ingest.catalog.schema import MIGRATIONS
 from ingest.catalog.store import Store
+from ingest.dedup.bands import choose
 from ingest.errors import StoreError
+from ingest.neighbours import Neighbours
 from ingest.publish.corpus import open_corpus
 from ingest.publish.verify import verify
 from ingest.settings import load
@@ -214,6 +216,12 @@ class TestForeign:
         told(run(made), "not a database", "restore")
 
 
+def file_index(made: Project) -> None:
+    """Have files of the index: of few documents the catalog only keeps which they are."""
+    with closing(Store(made.store, write=True)) as store, store.transaction():
+        Neighbours(store, choose(0.8), 6).purge()
+
+
 class TestDamage:
     @pytest.mark.parametrize("seed", range(3))
     def test_flipped_bits_in_the_catalog(self, made: Project, seed: int) -> None:
@@ -229,11 +237,14 @@ class TestDamage:
         assert shards(made).items() >= before.items()
 
     def test_the_index_deleted(self, made: Project) -> None:
-        shutil.rmtree(made.store / "index", ignore_errors=True)
+        file_index(made)
+        shutil.rmtree(made.store / "index")
         goes_on(made)
 
     def test_an_index_file_cut_short(self, made: Project) -> None:
+        file_index(made)
         files = [p for p in (made.store / "index").rglob("*") if p.is_file()]
+        assert files
         for path in files:
             os.truncate(path, path.stat().st_size // 2)
         goes_on(made)

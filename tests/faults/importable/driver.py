@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from documents_for_faults import write
 
-from ingest import app, pipeline, settings
+from ingest import app, neighbours, pipeline, settings
 from ingest.publish.verify import verify
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 BATCH = 16
 """Events of a batch, so that a few dozen documents take several; a request may ask for more."""
+FILED = 24
+"""Documents in an index file, so that some batches write one and others only list documents."""
 
 
 def serve() -> None:
@@ -75,6 +77,7 @@ def in_child(request: dict[str, Any]) -> dict[str, Any]:
 
 def run(request: dict[str, Any], passed: Callable[[str], object]) -> None:
     pipeline.BATCH_EVENTS = request.get("batch", BATCH)
+    neighbours.FILED = FILED
     point, nth, calls = request.get("point"), request.get("nth", 0), count()
 
     def fault(name: str) -> None:

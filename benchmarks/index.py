@@ -126,7 +126,7 @@ def run(
     marks = {documents * tenth // 10 for tenth in range(1, 11)} | {
         power * step for power in (10_000, 100_000) for step in (1, 2, 5)
     }
-    spent, found, since, begun = 0.0, 0, 0, 0.0
+    spent, found, since, begun = 0.0, np.zeros(2), 0, 0.0
     for start in range(0, documents, BATCH):
         signatures = SIGNATURES[of](start, min(BATCH, documents - start))
         begun = time.process_time()
@@ -139,21 +139,25 @@ def run(
         end = start + len(signatures)
         if any(start < mark <= end for mark in marks):
             yield report(kind, folder, end, (end - since, spent, found))
-            spent, found, since = 0.0, 0, end
+            spent, found, since = 0.0, np.zeros(2), end
 
 
-def decide(index: BandIndex, batch: np.ndarray, start: int, least: int) -> int:
-    """What a run does with a batch: look up all, then ask and insert one by one."""
+def decide(index: BandIndex, batch: np.ndarray, start: int, least: int) -> np.ndarray:
+    """What a run does with a batch: look up all, then ask and insert one by one.
+
+    Gives how many candidates were found, and how many full lists were met.
+    """
     looked_up = index.prefetch(batch)
-    found = 0
+    found = np.zeros(2)
     for row in range(len(batch)):
-        found += looked_up.candidates(row, least).numbers.size
+        candidates = looked_up.candidates(row, least)
+        found += candidates.numbers.size, candidates.capped
         looked_up.insert(row, start + row)
     return found
 
 
 def report(
-    kind: str, folder: Path, documents: int, span: tuple[int, float, int]
+    kind: str, folder: Path, documents: int, span: tuple[int, float, np.ndarray]
 ) -> dict[str, float]:
     count, spent, found = span
     size = sum(path.stat().st_size for path in folder.iterdir())
@@ -161,7 +165,8 @@ def report(
         "kind": kind,
         "documents": documents,
         "us_per_document": round(spent / count * 1e6, 1),
-        "candidates_per_document": round(found / count, 2),
+        "candidates_per_document": round(found[0] / count, 2),
+        "full_lists_per_document": round(found[1] / count, 2),
         "bytes_per_document": round(size / documents, 1),
         "runs": len(list(folder.iterdir())),
         "rss_mb": _rss(),

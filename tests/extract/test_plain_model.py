@@ -102,6 +102,16 @@ def test_of_a_page_without_main_text_no_line_is_the_title():
     assert model.find_title(page, model.odds(page), none, lines.units) == -1
 
 
+def test_a_line_that_states_a_date_or_an_author_may_not_be_the_title():
+    model = load()
+    lines = split("Home\nReporter: Ada Winter\n3 June 2019\nThe ferry leaves on Sunday, they said.")
+    page = look(lines, model.words)
+    kept = np.array([False, False, False, True])
+    at, features = candidates(page, model.odds(page), kept, lines.units)
+    assert at.tolist() == [0, 3]
+    assert len(features) == 2
+
+
 def test_a_line_about_the_same_things_as_the_main_text_is_told_from_one_that_is_not():
     said = ["harbour ferry rope", "harbour ferry fog", "ferry harbour captain"]
     lines = split("\n".join([*said, "shop basket price", "basket price shop"]))

@@ -59,9 +59,12 @@ def test_function_words_are_those_of_the_language_of_the_text():
     assert short.tolist() == [0, 1, 0, 0, 0, 0]
 
 
-@given(st.sets(st.from_regex(r"[a-z]{1,8}", fullmatch=True), min_size=1, max_size=400))
-def test_every_known_word_is_found_in_its_drawer_and_no_other_is(words: set[str]):
-    known, other = sorted(words)[::2], sorted(words)[1::2]
+def test_of_words_that_share_a_drawer_each_is_found_and_no_other_is():
+    known = [f"{number:x}" for number in range(0, 8000, 2)]
     table = words_of({"en": " ".join(known)}, "", {}, {})
+    assert table.most > 1
     assert table.look_up(of(" ".join(known)).hashes)[0].all()
-    assert not table.look_up(of(" ".join([*other, known[0]])).hashes)[0][:-1].any()
+    other = [f"{number:x}" for number in range(1, 8000, 2)]
+    assert table.look_up(of(" ".join([*other, known[0]])).hashes)[0].tolist() == [False] * 4000 + [
+        True
+    ]

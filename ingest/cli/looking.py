@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 from ingest import reports
+from ingest.catalog.views import Views
 from ingest.cli import printing
+from ingest.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ingest.catalog.store import Store
     from ingest.settings import Settings
 
 _SHOWN_PASSAGES = 5
+
+
+def document_id(store: Store, name: str) -> str:
+    """The id that a name means: one of the catalog's, or a path as it is from this folder.
+
+    Inputs of the command line are called by their absolute paths.  Raises `UsageError`.
+    """
+    views = Views(store.connection)
+    try:
+        return views.named(name).id
+    except UsageError as error:
+        try:
+            return views.named(os.path.realpath(name)).id
+        except UsageError:
+            raise error from None
 
 
 def dups(settings: Settings, kind: str, *, as_json: bool) -> None:
@@ -29,7 +48,7 @@ def dups(settings: Settings, kind: str, *, as_json: bool) -> None:
             printing.line(f"{view.kind}  {figure:.3f}  {view.state}  ({view.rule})")
             for each in (view, leader):
                 title = printing.short(reports.label(store, each))
-                printing.line(f"  {each.id[:12]}  {each.source_id}  {title}")
+                printing.line(f"  {each.id[:12]}  {printing.from_here(each.source_id)}  {title}")
         if not count and not as_json:
             printing.line("no duplicates" if not kind else f"no duplicates of kind {kind}")
 
@@ -37,10 +56,11 @@ def dups(settings: Settings, kind: str, *, as_json: bool) -> None:
 def explain(settings: Settings, first: str, second: str | None, *, as_json: bool) -> None:
     """`ingest explain`: one document's decision, or a comparison of two."""
     with reports.opened(settings) as store:
+        one = document_id(store, first)
         answer = (
-            reports.explain(store, first)
+            reports.explain(store, one)
             if second is None
-            else (reports.compare(store, first, second))
+            else reports.compare(store, one, document_id(store, second))
         )
     if as_json:
         printing.json(answer)
@@ -48,26 +68,27 @@ def explain(settings: Settings, first: str, second: str | None, *, as_json: bool
         _print_decision(answer)
     else:
         for document in answer["documents"]:
-            printing.line(f"{document['id']}  {document['source_id']}  {document['title']}")
+            printing.line(_named(document))
         printing.line()
         _print_comparison(answer["comparison"])
 
 
 def _print_decision(answer: dict[str, Any]) -> None:
-    printing.line(f"{answer['id']}  {answer['source_id']}  {answer['title']}")
+    printing.line(_named(answer))
     if "of" not in answer:
         printing.line("kept: it matches no document that came before it")
     else:
-        of = answer["of"]
-        printing.line(
-            f"{answer['state']} as {answer['kind']} of {of['id']}  {of['source_id']}  {of['title']}"
-        )
+        printing.line(f"{answer['state']} as {answer['kind']} of {_named(answer['of'])}")
         printing.line()
         printing.record(_rounded(answer["evidence"]))
         _print_shared(answer["comparison"], answer["kind"])
     if answer["decided_against_it"]:
         printing.line()
         printing.record({"decided_against_it": answer["decided_against_it"]})
+
+
+def _named(document: dict[str, Any]) -> str:
+    return f"{document['id']}  {printing.from_here(document['source_id'])}  {document['title']}"
 
 
 def _print_comparison(compared: dict[str, Any]) -> None:
@@ -99,7 +120,7 @@ def _rounded(values: Mapping[str, Any]) -> dict[str, Any]:
 def show(settings: Settings, name: str, *, as_json: bool) -> None:
     """`ingest show`: a document with its text."""
     with reports.opened(settings) as store:
-        document = reports.show(store, name)
+        document = reports.show(store, document_id(store, name))
     if as_json:
         printing.json(document)
         return
@@ -176,7 +197,10 @@ def quarantine(settings: Settings, source: str, reason: str, *, as_json: bool) -
 def raw_bytes(settings: Settings, source_id: str, source: str) -> None:
     """`ingest quarantine SOURCE_ID`: the kept bytes of an item, as they were read."""
     with reports.opened(settings) as store:
-        raw = reports.quarantined_bytes(store, source_id, source)
+        held = {entry.source_id for entry in store.quarantine.entries(source=source)}
+        here = os.path.realpath(source_id)
+        name = here if source_id not in held and here in held else source_id
+        raw = reports.quarantined_bytes(store, name, source)
     sys.stdout.flush()
     sys.stdout.buffer.write(raw)
 

@@ -30,7 +30,8 @@ LogFormat = Annotated[
     typer.Option("--log-format", envvar="INGEST_LOG_FORMAT", help="Form of the log on stderr."),
 ]
 Document = Annotated[
-    str, typer.Argument(metavar="ID", help="An id, its first 4 or more digits, or a source_id.")
+    str,
+    typer.Argument(metavar="ID", help="An id, its first 4 or more digits, a source_id, or a path."),
 ]
 
 

@@ -64,6 +64,11 @@ def near_here(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
+def from_here(source_id: str) -> str:
+    """A source_id that is an absolute path, as it is from this folder; commands take both."""
+    return source_id.removeprefix(f"{Path.cwd()}/")
+
+
 # --- a run ----------------------------------------------------------------------------
 
 
@@ -129,7 +134,8 @@ def groups(found: Sequence[Group], limit: int) -> None:
 def _name(view: View, group: Group) -> str:
     """The source_id, with the source where the group's members come from several."""
     sources = {member.source for member in group.members}
-    return view.source_id if len(sources) == 1 else f"{view.source_id} ({view.source})"
+    name = from_here(view.source_id)
+    return name if len(sources) == 1 else f"{name} ({view.source})"
 
 
 def _pairs(group: Group) -> None:
@@ -139,9 +145,10 @@ def _pairs(group: Group) -> None:
         figures = [figure for _, _, figure in group.pairs]
         line(f"    pairs: {measure} from {min(figures):.3f} to {max(figures):.3f}")
         return
-    width = max(len(view.source_id) for view in group.members)
+    shown = [from_here(view.source_id) for view in group.members]
+    width = max(map(len, shown))
     for first, second, figure in group.pairs:
-        names = [group.members[index].source_id.ljust(width) for index in (first, second)]
+        names = [shown[index].ljust(width) for index in (first, second)]
         line(f"    {names[0]} ~ {names[1]}  {measure} {figure:.3f}")
 
 
@@ -152,7 +159,7 @@ def alone(views: Sequence[Any], limit: int) -> None:
     line()
     line("alone")
     for view in views:
-        line(f"  {view.source_id}  {short(view.title)}")
+        line(f"  {from_here(view.source_id)}  {short(view.title)}")
 
 
 # --- tables and records ---------------------------------------------------------------

@@ -44,11 +44,13 @@ def forget(
     json: Json = False,
 ) -> None:
     """Remove documents for good: text, signatures, links, shards; no run brings them back."""
-    from ingest import upkeep  # noqa: PLC0415 - heavy
+    from ingest import reports, upkeep  # noqa: PLC0415 - heavy
     from ingest.app import RunOptions  # noqa: PLC0415 - heavy
-    from ingest.cli import printing  # noqa: PLC0415 - heavy
+    from ingest.cli import looking, printing  # noqa: PLC0415 - heavy
 
     settings = ready(config, store)
+    with reports.opened(settings) as opened:
+        names = [looking.document_id(opened, name) for name in names]
     done = upkeep.forget(settings, names, copies=copies, options=RunOptions(wait=wait))
     if json:
         printing.json(upkeep.as_json(done))

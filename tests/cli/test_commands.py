@@ -114,6 +114,27 @@ class TestRun:
         assert "\x1b" not in done.stdout + done.stderr + shown
         assert "Below.\n" in shown
 
+    def test_inputs_are_shown_and_taken_as_paths_from_here(self, project: Project) -> None:
+        said = project.here("run", "seeds/", "--workers", "0").stdout
+        names = [path.name for path in sorted(project.seeds.iterdir())]
+        assert f"\n  seeds/{names[0]}  China" in said
+        assert f"    seeds/{names[2]} ~ seeds/{names[3]}  similarity" in said
+        assert str(project.folder) not in said
+        first, second = f"seeds/{names[2]}", f"./seeds/{names[3]}"
+        compared = project.here("explain", first, second).stdout
+        assert f"  {first}  Alibaba" in compared
+        assert f"source id  {project.seeds / names[2]}" in project.here("show", first).stdout
+        assert f"  {first}  " in project.here("dups").stdout
+        forgotten = project.here("forget", first)
+        assert (forgotten.returncode, forgotten.stdout.count("forgotten")) == (0, 1)
+        code = project.here("explain", first)
+        assert (code.returncode, f"no document is called '{first}'" in code.stderr) == (2, True)
+
+    def test_a_quarantined_input_by_its_path_from_here(self, project: Project) -> None:
+        (project.folder / "odd.txt").write_bytes(b"\x00\x01\x02" * 9)
+        project.here("run", "odd.txt", "--workers", "0")
+        assert project.cli("quarantine", "odd.txt").stdout == "\x00\x01\x02" * 9
+
     def test_ctrl_c_before_the_run_is_told(self, tmp_path: Path) -> None:
         (tmp_path / "sitecustomize.py").write_text(
             "import sys\nclass Interrupt:\n    def find_spec(self, name, *_):\n"

@@ -252,6 +252,8 @@ def test_without_the_token_there_is_only_health(application: FastAPI) -> None:
     right = {"authorization": "Bearer s3cret"}
     assert ask("GET", "/api/v1/sources", headers=right).status_code == 200
     assert ask("GET", "/metrics", headers=right).status_code == 200
+    spaced = {"authorization": "bearer   s3cret"}
+    assert ask("GET", "/metrics", headers=spaced).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["http://evil.example", "http://10.0.0.1:8460"])
@@ -286,14 +288,16 @@ def test_large_requests_are_refused_by_their_length_and_as_they_come(application
     async def echo(value: dict[str, Any]) -> int:
         return len(value)
 
-    ask = Client(Guard(application, token="", loopback=True))
+    ask, given = Client(Guard(application, token="", loopback=True)), []
 
     async def chunks() -> Any:
-        for _ in range(20):
+        for number in range(20):
+            given.append(number)
             yield b" " * (MAX_BODY // 10)
 
     assert ask("POST", "/echo", content=b" " * (MAX_BODY + 1)).status_code == 413
     assert ask("POST", "/echo", content=chunks()).status_code == 413
+    assert len(given) == 11  # no more is taken than tells that it is too much
     assert ask("POST", "/echo", json={"a": 1}).json() == 1
 
 

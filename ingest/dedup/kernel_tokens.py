@@ -285,7 +285,7 @@ def spell(title: bytes, text: bytes, alphabet: Rows) -> tuple[Rows, int]:
 @jit
 def cut(letters: Rows) -> tuple[Hashes, Edges]:
     """Give the hashes and edges of the tokens among letters, as `spell` gives them."""
-    edges = np.empty(letters.size + 2, np.int32)
+    edges = np.empty(2 * letters.size + 2, np.int32)  # every letter may be a token
     count = edges_of(letters, letters.size - 1, edges)
     hashes = np.empty(count, np.uint64)
     hash_tokens(letters, edges, hashes)

@@ -65,6 +65,15 @@ def test_texts_that_meet_the_edges_of_blocks(kernel: Any, character: str, tail: 
         assert mine.terms == reference.terms
 
 
+def test_every_letter_may_be_a_token(kernel: Any):
+    """Room for fewer edges than that ends the process in `malloc`, or gives wrong terms."""
+    for text in ("北京大学生前来应聘" * 3000, "北a" * 9000, "สวัสดี " * 4000):
+        document = (text, "京", "zh")
+        mine, reference = kernel.sign(document, 8, 1), Reference().sign(document, 8, 1)
+        assert mine.near.tolist() == reference.near.tolist()
+        assert mine.terms == reference.terms
+
+
 def test_rows_that_are_no_multiple_of_four(kernel: Any):
     for rows in (1, 2, 3, 5, 97):
         expected = Reference().near(STORY, rows, 7)

@@ -70,7 +70,7 @@ class Feed:
     def seal(self, _sequence: int) -> None:
         pass
 
-    def settle(self, sequence: int) -> None:
+    def settle(self, sequence: int, *, seen: bool = True) -> None:  # noqa: ARG002 - nothing comes between
         self.sequence = sequence
         self.wanted = ()
 

@@ -147,8 +147,8 @@ class SQLiteLedger:
         set_meta(self._connection, _SEALED, str(sequence))
         self._connection.execute("COMMIT")
 
-    def settle(self, sequence: int) -> None:
-        """Make what is staged the published state, and clear what was pending.
+    def settle(self, sequence: int, *, seen: bool = True) -> None:
+        """Make what is staged the published state, and clear what was pending if it was ``seen``.
 
         Raises `StoreError` for a sequence number that was not sealed.  A kill between the
         rename and this makes it be called again: settling what is settled is harmless.
@@ -162,7 +162,9 @@ class SQLiteLedger:
         self._begin()
         if sequence == sealed:
             self._apply()
-        self._clear("pending", "staged", "moved")
+        self._clear("staged", "moved")
+        if seen:
+            self._clear("pending")
         set_meta(self._connection, _SETTLED, str(sequence))
         set_meta(self._connection, _SEALED, "0")
         self._connection.execute("COMMIT")

@@ -76,9 +76,11 @@ class Ledger(Protocol):
         """Commit everything staged for ``sequence``; durable when this returns."""
         ...
 
-    def settle(self, sequence: int) -> None:
+    def settle(self, sequence: int, *, seen: bool = True) -> None:
         """Make what is staged for ``sequence`` the published state, and clear what was pending.
 
+        Unless all that is pending was ``seen``, looked at for that publication: what came
+        after it stays pending then, and so does the rest, which costs a comparison.
         With the number that is settled already: only clear what was pending (it was
         looked at, and no line differed).  Raises `StoreError`, and changes nothing, for
         any other number that was not sealed.

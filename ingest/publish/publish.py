@@ -190,8 +190,8 @@ class Publisher:
         manifest, digest = load(layout.generation(sequence)) if sequence else (None, "")
         if sequence == settled:
             ledger.discard()
-        else:
-            ledger.settle(sequence)
+        else:  # what another run decided since is pending too
+            ledger.settle(sequence, seen=False)
         with storing(self.folder):
             removed = clean_beyond(layout, sequence)
             if manifest:

@@ -155,7 +155,7 @@ def test_killed_while_recovering(tmp_path: Path) -> None:
     assert in_child(lambda: target.publish(ledger, "one")) == -signal.SIGKILL
     for _ in range(2):
         again = FileLedger(tmp_path / "ledger")
-        again.settle = lambda _sequence: _die()  # type: ignore[method-assign]
+        again.settle = lambda _sequence, **_: _die()  # type: ignore[method-assign]
         healthy = publisher(tmp_path / "corpus", **OPTIONS)
         assert in_child(lambda: healthy.recover(again)) == -signal.SIGKILL  # noqa: B023 - called at once
     found = healthy.recover(FileLedger(tmp_path / "ledger"))
@@ -165,6 +165,22 @@ def test_killed_while_recovering(tmp_path: Path) -> None:
 
 def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_is_decided_before_the_recovery_is_published_too(tmp_path: Path) -> None:
+    """A run beside the one that broke off after the rename goes on deciding, and publishes."""
+    ledger = FileLedger(tmp_path / "ledger")
+    before(ledger)
+    target = publisher(tmp_path / "corpus", lambda name: name == "renamed" and _die(), **OPTIONS)
+    assert in_child(lambda: target.publish(ledger, "one")) == -signal.SIGKILL
+    ledger = FileLedger(tmp_path / "ledger")
+    ledger.want(document("d3", "other words", "changed"), gone("d4"), document("late"))
+    published = publisher(tmp_path / "corpus", **OPTIONS).publish(ledger, "two")
+    assert published is not None
+    counts = published.counts
+    assert (counts.added, counts.updated, counts.removed) == (1, 1, 1)
+    assert len(contents(tmp_path / "corpus")) == len(NAMES)
+    assert verify(tmp_path / "corpus", ledger.published()) == []
 
 
 WATCHER = """

@@ -139,6 +139,16 @@ class LedgerContract:
         harness.ledger.settle(1)
         assert known(harness) == {(one, 1, "documents-a")}
 
+    def test_what_came_after_it_was_sealed_stays_pending(self, harness: Harness) -> None:
+        one = harness.want("a", "text of a")
+        harness.ledger.stage(1, [row(one)])
+        harness.ledger.seal(1)
+        harness.reopen()
+        two = harness.want("b", "text of b")
+        harness.ledger.settle(1, seen=False)
+        assert known(harness) == {(one, 1, "documents-a")}
+        assert two in {wanted.id for wanted, _ in _documents(harness)}
+
     def test_an_empty_generation_can_be_settled(self, harness: Harness) -> None:
         harness.ledger.seal(1)
         harness.ledger.settle(1)

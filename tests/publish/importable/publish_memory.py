@@ -72,13 +72,13 @@ class MemoryLedger:
         self._check(sequence)
         self.sealed = sequence
 
-    def settle(self, sequence: int) -> None:
+    def settle(self, sequence: int, *, seen: bool = True) -> None:
         if sequence not in {self.sequence, self.sealed}:
             raise StoreError(f"generation {sequence} was never sealed")
         if sequence == self.sealed:
             self._apply()
         self.sequence = sequence
-        self.reasons = {}
+        self.reasons = {} if seen else self.reasons
         self.staged, self.moves, self.sealed = {}, [], 0
 
     def discard(self) -> None:
@@ -135,8 +135,8 @@ class FileLedger(MemoryLedger):
         super().seal(sequence)
         self._save()
 
-    def settle(self, sequence: int) -> None:
-        super().settle(sequence)
+    def settle(self, sequence: int, *, seen: bool = True) -> None:
+        super().settle(sequence, seen=seen)
         self._save()
 
     def discard(self) -> None:

@@ -208,6 +208,33 @@ def test_metrics_count_runs_by_source_and_outcome(control: FakeControl) -> None:
     assert after("ingest_source_failures", source="two") == 2
 
 
+def test_metrics_show_how_each_source_stands(control: FakeControl) -> None:
+    control.paused.add("two")
+    control.states["two"] = "hung"
+    control.quiet = 4.5
+    now = figures(Client(create_app(control, Metrics(control))))
+    states = [now("ingest_source_state", source="two", state=name) for name in ("idle", "hung")]
+    assert states == [0, 1]
+    assert [now("ingest_source_paused", source=name) for name in ("one", "two")] == [0, 1]
+    following = now("ingest_next_run_timestamp_seconds", source="one")
+    assert following == datetime(2030, 1, 1, 1, tzinfo=UTC).timestamp()
+    assert now("ingest_tick_age_seconds") == 4.5
+    assert now("ingest_corpus_sequence") == 1
+
+
+def test_metrics_of_a_run_that_failed_and_of_several_sources(control: FakeControl) -> None:
+    metrics = Metrics(control)
+    ask = Client(create_app(control, metrics))
+    parts = (SourceReport("one", "done", {}), SourceReport("two", "failed", {}))
+    metrics.observe(RunReport("r", "failed", 1.5, {}, 7, 9, parts, publishing=0.5))
+    found = figures(ask)
+    assert found("ingest_stage_seconds_total", source="two", stage="publish") == 0.25
+    assert (found("ingest_run_seconds_count"), found("ingest_run_seconds_sum")) == (1, 1.5)
+    assert found("ingest_runs_total", source="two", status="failed") == 1
+    with pytest.raises(KeyError):
+        found("ingest_last_success_timestamp_seconds", source="two")
+
+
 def test_the_example_alerts_speak_of_figures_and_labels_that_there_are(
     control: FakeControl,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import nullcontext
+from itertools import count
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -62,13 +63,13 @@ def test_a_kernel_that_is_compiled_is_told_once_with_the_run(
 def test_nothing_is_said_while_nothing_is_compiled(
     tmp_path: Path, said: list[Any], monkeypatch: pytest.MonkeyPatch, script: tuple[bool, ...]
 ) -> None:
-    done, count = Event(), iter(range(8))
+    done, looks = Event(), count()
 
     def scripted(_name: str, _folder: str) -> Any:
-        look = next(count, None)
-        if look is None:
+        look = next(looks)
+        if look == 8:
             done.set()
-        return nullcontext(script[(look or 0) % len(script)])
+        return nullcontext(script[look % len(script)])
 
     monkeypatch.setattr(notices, "claim", scripted)
     with compiling_told(str(tmp_path)):

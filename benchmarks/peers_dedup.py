@@ -10,8 +10,8 @@ and keeps a catalog.
 
 Recall is the share of pairs at or above 0.8 (exact join) of which not both are kept; precision
 the share of removed documents that are in such a pair.  Time is from start to end of the
-process, of ingest also in a first run, which compiles nothing or late; memory is that of the largest process
-that the command waits for, which leaves out ingest's workers.
+process, of ingest also in a first run, which compiles nothing or late; memory is that of the
+largest process that the command waits for, which leaves out ingest's workers.
 """
 
 from __future__ import annotations

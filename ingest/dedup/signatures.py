@@ -142,8 +142,8 @@ class Shingler:
     verification alone; numpy takes as long for so many texts.
     """
 
-    READING = 3000
-    """Texts before the kernel is read from disk: numba's import is the most of 0.5 s."""
+    READING = 1000
+    """Texts before the kernel is read from disk: 0.5 s, most of it an import that the index shares."""
     COMPILING = 8000
     """Texts before it is compiled, where it is not on disk: 1.2 s."""
 

@@ -143,7 +143,7 @@ class Shingler:
     """
 
     READING = 1000
-    """Texts before the kernel is read from disk: 0.5 s, most of it numba's import, which is shared."""
+    """Texts before the kernel is read from disk: 0.5 s, numba's import for the most part."""
     COMPILING = 8000
     """Texts before it is compiled, where it is not on disk: 1.2 s."""
 

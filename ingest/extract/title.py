@@ -37,7 +37,8 @@ def candidates(
     none of them is a line that states a date or an author.
     """
     first = int(np.argmax(kept))
-    some = slice(max(0, first - _ABOVE), first + _BELOW if kept[first] else 0)
+    end = min(first + _BELOW, len(kept)) if kept[first] else 0
+    some = slice(max(0, first - _ABOVE), end)  # ``units`` may go on beyond the page
     texts = units[some]
     at = np.arange(some.start, some.start + len(texts))
     words = page.words[some].astype(np.float64)

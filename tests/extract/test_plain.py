@@ -282,3 +282,13 @@ def test_a_text_node_of_30_megabytes_takes_a_few_seconds():
     start = time.process_time()
     assert len(cut("a word. " * 3_750_000).text) > 29_000_000
     assert time.process_time() - start < 8
+
+
+@pytest.mark.parametrize("block", range(1, 8))
+def test_a_text_that_is_judged_in_blocks_may_begin_at_the_end_of_one(
+    monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr("ingest.extract.plain._BLOCK", block)
+    for menu in range(len(MENU)):
+        made = cut("\n".join([*MENU[:menu], *ENGLISH * 2, *FOOTER]))
+        assert ENGLISH[1] in made.text

@@ -11,6 +11,7 @@ import numpy as np
 
 from ingest.catalog.decisions import REPRESENTS, SURVIVES
 from ingest.catalog.packed import unpack_text
+from ingest.catalog.rows import chunks, marks_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 Among = Literal["survivors", "representing"]
 
 _CONDITIONS: dict[Among, str] = {"survivors": SURVIVES, "representing": REPRESENTS}
-
-
-_AT_ONCE = 500
 
 
 class Signed(NamedTuple):
@@ -70,9 +68,8 @@ class Documents:
 
     def some_signed(self, numbers: Sequence[int]) -> Iterator[tuple[int, Signed]]:
         """What was signed of those of the documents that there are, in the order given."""
-        for start in range(0, len(numbers), _AT_ONCE):
-            some = numbers[start : start + _AT_ONCE]
-            marks = ",".join("?" * len(some))
+        for some in chunks(numbers):
+            marks = marks_of(some)
             rows = self._connection.execute(
                 f"SELECT number, near, terms FROM signatures WHERE number IN ({marks})",  # noqa: S608 - marks alone
                 some,
@@ -85,9 +82,8 @@ class Documents:
 
     def terms(self, numbers: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         """Packed term vectors of documents, each with its number, in no order."""
-        for start in range(0, len(numbers), _AT_ONCE):
-            some = numbers[start : start + _AT_ONCE]
-            marks = ",".join("?" * len(some))
+        for some in chunks(numbers):
+            marks = marks_of(some)
             yield from self._connection.execute(
                 f"SELECT number, terms FROM signatures WHERE number IN ({marks})",  # noqa: S608 - marks alone
                 some,
@@ -96,9 +92,8 @@ class Documents:
     def refused(self, ids: Sequence[str]) -> set[str]:
         """Those of the identities that were forgotten and must not come back."""
         found: set[str] = set()
-        for start in range(0, len(ids), _AT_ONCE):
-            some = ids[start : start + _AT_ONCE]
-            marks = ",".join("?" * len(some))
+        for some in chunks(ids):
+            marks = marks_of(some)
             rows = self._connection.execute(f"SELECT id FROM refused WHERE id IN ({marks})", some)  # noqa: S608 - marks alone
             found.update(row[0] for row in rows)
         return found

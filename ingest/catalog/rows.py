@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ingest.documents import Evidence, Kind, Signature, Standing
 
 K = TypeVar("K")
+V = TypeVar("V")
 
 OPEN: Final = 0
 """Not decided, or to be decided again."""
@@ -99,12 +100,12 @@ class Rows:
 
     def prefetch(self, ids: Sequence[str], texts: Sequence[bytes]) -> None:
         """Load at once what deciding new documents with these identities and texts asks."""
-        for some in _chunks(ids):
-            marks = _marks(some)
+        for some in chunks(ids):
+            marks = marks_of(some)
             self._load(f"id IN ({marks})", some)
             self._load(_HEADS.format(f"IN ({marks})"), some)
-        for hashes in _chunks(texts):
-            self._load(f"content_hash IN ({_marks(hashes)})", hashes)
+        for hashes in chunks(texts):
+            self._load(f"content_hash IN ({marks_of(hashes)})", hashes)
         self._loaded.update(("id", id_) for id_ in ids)
         self._loaded.update(("heads", id_) for id_ in ids)
         self._loaded.update(("text", text) for text in texts)
@@ -126,8 +127,8 @@ class Rows:
         """The documents of those numbers that there are."""
         wanted = list(numbers)
         missing = [n for n in wanted if n not in self._rows and n not in self._deleted]
-        for some in _chunks(missing):
-            self._load(f"number IN ({_marks(some)})", some)
+        for some in chunks(missing):
+            self._load(f"number IN ({marks_of(some)})", some)
         return [self._rows[number] for number in wanted if number in self._rows]
 
     def with_text(self, content_hash: bytes) -> list[Row]:
@@ -359,12 +360,14 @@ def _signed(number: int, signature: Signature) -> tuple[object, ...]:
     return number, signature.near.tobytes(), signature.terms
 
 
-def _chunks(values: Sequence[str | int | bytes]) -> Iterator[Sequence[str | int | bytes]]:
+def chunks(values: Sequence[V]) -> Iterator[Sequence[V]]:
+    """Values in parts that one statement takes as parameters."""
     for start in range(0, len(values), _AT_ONCE):
         yield values[start : start + _AT_ONCE]
 
 
-def _marks(values: Sequence[object]) -> str:
+def marks_of(values: Sequence[object]) -> str:
+    """Parameters for so many values, between the brackets of an ``IN``."""
     return ",".join("?" * len(values))
 
 

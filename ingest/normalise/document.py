@@ -37,7 +37,7 @@ def version(options: NormaliseOptions) -> str:
     parts = [
         f"normalise/{RULES}",
         f"unicode/{unicodedata.unidata_version}",
-        f"py3langid/{version_of('py3langid')}",
+        f"pycld2/{version_of('pycld2')}",
     ]
     if options.mend_mojibake:
         parts.append(f"ftfy/{version_of('ftfy')}")

@@ -4,14 +4,8 @@
 
 from __future__ import annotations
 
-import errno
-import os
-
 import pytest
-from py3langid.langid import LanguageIdentifier
 
-from ingest.errors import StoreError
-from ingest.normalise import language
 from ingest.normalise.language import code, detect
 
 SAMPLES = {
@@ -45,11 +39,20 @@ def test_the_body_counts_and_not_the_heading() -> None:
     assert detect("Breaking news: read the latest stories here\n" + body) == "de"
 
 
-def test_a_hint_tips_the_scales_between_near_languages() -> None:
+def test_a_hint_tips_the_scales_between_near_languages_in_short_texts() -> None:
     text = "Det er en fin dag i dag, og vi er her med en bog."
     assert detect(text, "da") == "da"
     assert detect(text, "no") == "no"
     assert detect(text, "fr") == "da"
+    assert detect(text * 5, "no") == "da"
+
+
+def test_noncharacters_do_not_hide_the_language() -> None:
+    assert detect("\ufdd0" + SAMPLES["fr"] + "\U0001fffe") == "fr"
+
+
+def test_part_in_another_language_leaves_the_larger_part() -> None:
+    assert detect(SAMPLES["de"] * 3 + SAMPLES["ru"]) == "de"
 
 
 @pytest.mark.parametrize(
@@ -59,15 +62,3 @@ def test_a_hint_tips_the_scales_between_near_languages() -> None:
 )  # fmt: skip
 def test_codes(tag: str, expected: str) -> None:
     assert code(tag) == expected
-
-
-def test_a_full_temporary_folder_is_told(monkeypatch: pytest.MonkeyPatch):
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(LanguageIdentifier, "from_model_file", full)
-    language._model.cache_clear()
-    with pytest.raises(StoreError, match="No space left") as caught:
-        language.detect("The harbour was rebuilt by people from nearby after the storm.")
-    assert "TMPDIR" in caught.value.hint
-    language._model.cache_clear()

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Kind: TypeAlias = Literal["exact", "near", "story"]
 
+_TIGHT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 # --- read -----------------------------------------------------------------------------
 
@@ -265,5 +267,5 @@ Decision: TypeAlias = Kept | Dropped | Linked
 
 def document_id(source: str, source_id: str) -> str:
     """First 128 bits, in hexadecimal, of SHA-256 of the JSON ``[source, source_id]``."""
-    name = json.dumps([source, source_id], ensure_ascii=False, separators=(",", ":"))
+    name = _TIGHT.encode([source, source_id])
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]

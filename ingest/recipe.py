@@ -68,12 +68,12 @@ class Recipe:
 
     def make(self) -> Prepare:
         """The function from an item to a prepared document; loads the libraries."""
-        from ingest.catalog.packed import pack  # noqa: PLC0415 - with the others
+        from ingest.catalog.packed import Packer  # noqa: PLC0415 - with the others
         from ingest.extract import extract  # noqa: PLC0415 - heavy, late
         from ingest.normalise import load_steps, normalise, run_steps  # noqa: PLC0415 - heavy, late
 
         steps = load_steps(self.steps)
-        sign = self.signer.sign
+        sign, pack = self.signer.sign, Packer().pack
 
         def clean(raw: RawDocument) -> Document | Rejected:
             extracted = extract(raw, self.extract)

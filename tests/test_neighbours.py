@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ingest.catalog.packed import pack
+from ingest.catalog.packed import Packer
 from ingest.catalog.store import Store
 from ingest.dedup import decide
 from ingest.dedup.bands import Bands, choose, choose_for
@@ -62,7 +62,7 @@ class Court:
 
     def prepared(self, name: str, text: str) -> Prepared:
         signature = Signature(self.signer.near(text, 128, 1), NO_ROWS, b"")
-        return Prepared(pack(Document("test", name, text)), signature)
+        return Prepared(Packer().pack(Document("test", name, text)), signature)
 
     def take(self, texts: Sequence[str], prefix: str) -> list[str]:
         """What became of the texts: ``""`` for one that stays."""

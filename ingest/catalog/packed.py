@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 Described: TypeAlias = tuple[str, str, str, str, str, str, str, int, str, str]
 
-_TEXT_LEVEL = 3
+_TEXT_LEVEL = 1
+"""News texts take as much room at level 3, and a quarter more time."""
+
+_SPACED = json.JSONEncoder(ensure_ascii=False)
+_SORTED = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
+_TIGHT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +60,26 @@ class Packed:
         return self.columns[7]
 
 
-def pack(document: Document) -> Packed:
-    """Make a document ready; some 0.1 ms for 300 words."""
-    encoded = document.text.encode()
-    content = hashlib.sha256(encoded)
-    return Packed(
-        document_id(document.source, document.source_id),
-        _columns(document, document.fetched),
-        content.digest(),
-        _digest(document, "sha256:" + content.hexdigest()),
-        zstandard.ZstdCompressor(level=_TEXT_LEVEL).compress(encoded),
-    )
+class Packer:
+    """Makes documents ready, in one thread: the compressor is made once and cannot be shared."""
+
+    def __init__(self) -> None:
+        self._compress = zstandard.ZstdCompressor(level=_TEXT_LEVEL).compress
+
+    def pack(self, document: Document) -> Packed:
+        """Make a document ready; some 0.05 ms for 300 words."""
+        encoded = document.text.encode()
+        content = hashlib.sha256(encoded)
+        columns = _columns(document, document.fetched)
+        # `fetched` is left out of the digest: a page fetched again is the same.
+        said = _columns(document, "") if document.fetched else columns
+        return Packed(
+            document_id(document.source, document.source_id),
+            columns,
+            content.digest(),
+            _digest(said, "sha256:" + content.hexdigest()),
+            self._compress(encoded),
+        )
 
 
 def unpack_text(text: bytes) -> str:
@@ -73,11 +87,10 @@ def unpack_text(text: bytes) -> str:
     return zstandard.ZstdDecompressor().decompress(text).decode()
 
 
-def _digest(document: Document, content: str) -> bytes:
-    """Sum up what a document says; ``fetched`` is left out, a page fetched again is the same."""
-    source, source_id, *described = _columns(document, "")
-    fields = [source, source_id, content, *described]
-    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+def _digest(said: Described, content: str) -> bytes:
+    """Sum up what a document says."""
+    source, source_id, *described = said
+    text = _TIGHT.encode([source, source_id, content, *described])
     return hashlib.sha256(text.encode()).digest()[:16]
 
 
@@ -97,15 +110,13 @@ def _columns(document: Document, fetched: str) -> Described:
 
 
 def _metadata(document: Document, fetched: str) -> str:
-    extra = json.dumps(dict(document.extra), ensure_ascii=False, sort_keys=True)
-    return json.dumps(
+    return _SPACED.encode(
         {
             "site": document.site,
             "description": document.description,
             "tags": document.tags,
             "media_type": document.media_type,
             "fetched": fetched,
-            "extra": extra,
-        },
-        ensure_ascii=False,
+            "extra": _SORTED.encode(dict(document.extra)),
+        }
     )

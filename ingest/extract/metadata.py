@@ -95,7 +95,7 @@ def of_source(raw: RawDocument, found: Extracted) -> Extracted:
     told = {field: raw.metadata.get(key, "").strip() for key, field in _KNOWN.items()}
     changes = {field: value for field, value in told.items() if value}
     url = found.url or raw.metadata.get("url", "").strip() or raw.url
-    return replace(found, **changes, url=url)
+    return replace(found, **changes, url=url) if changes or url != found.url else found
 
 
 def _title(found: Any) -> str:

@@ -46,7 +46,7 @@ def canonical(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Canonical form on a single line, for titles and names."""
-    return " ".join(canonical(text).split())
+    return " ".join(canonical(text).split()) if text else ""
 
 
 def _is_canonical(text: str) -> bool:

@@ -28,6 +28,8 @@ def canonical_url(url: str) -> str:
     ASCII percent-encoded.
     """
     url = "".join(url.split())
+    if not url:
+        return ""
     try:
         parts = urlsplit(url)
         host = _host(parts.netloc)

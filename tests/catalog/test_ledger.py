@@ -10,7 +10,7 @@ from ledger_contract import LedgerContract
 
 from ingest.app import open_ledger
 from ingest.catalog.decisions import Decisions
-from ingest.catalog.packed import pack
+from ingest.catalog.packed import Packer
 from ingest.catalog.store import Store
 from ingest.documents import Document, Kept, Signature
 
@@ -40,7 +40,7 @@ class SQLiteHarness:
                 rows.remove(old)
                 rows.touch(document.id, "gone")
             else:
-                row = rows.add(pack(document), NO_SIGNATURE, run=run, added="", old=old)
+                row = rows.add(Packer().pack(document), NO_SIGNATURE, run=run, added="", old=old)
                 decisions = Decisions(rows, priorities={}, run=run)
                 decisions.decide(decisions.standing(row.number), Kept(), document.id)
             rows.write()

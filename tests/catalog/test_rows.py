@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.catalog.packed import pack
+from ingest.catalog.packed import Packer
 from ingest.catalog.rows import Rows
 from ingest.catalog.store import Store
 from ingest.dedup.bands import choose
@@ -54,7 +54,7 @@ STEPS = st.lists(
 @cache
 def prepared(name: str, text: int) -> Prepared:
     document = Document("test", name, TEXTS[text], words=len(TEXTS[text].split()))
-    return Prepared(pack(document), Reference().sign((document.text, "", "en"), 128, 1))
+    return Prepared(Packer().pack(document), Reference().sign((document.text, "", "en"), 128, 1))
 
 
 def taken(steps: Sequence[Step], batch: int, survivor: Survivor) -> dict[str, list[Any]]:
@@ -68,7 +68,7 @@ def taken(steps: Sequence[Step], batch: int, survivor: Survivor) -> dict[str, li
             with judge.batch([prepared(*one) for one in some if one[1] is not None]):
                 for name, text in some:
                     if text is None:
-                        judge.withdraw(pack(Document("test", name, "")).id, "gone")
+                        judge.withdraw(Packer().pack(Document("test", name, "")).id, "gone")
                     else:
                         one = prepared(name, text)
                         judge.admit(one.document, one.signature)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # The shapes of `publish.ledger` without importing it: stages never import each other.
 # `make_wanted(table, id, body, reason)` and `make_published(table, id, revision, digest,
-# shard)` build its values; a staged row comes back with the attributes of the latter.
+# shard)` build its values; a staged row comes back as a tuple of the latter's fields.
 # `make_link(fields by name)` builds the body of a link.
 
 _SETTLED: Final = "settled"
@@ -77,7 +77,7 @@ class SQLiteLedger:
         *,
         make_wanted: Callable[..., Any],
         make_published: Callable[..., Any],
-        make_link: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+        make_link: Callable[[Mapping[str, Any]], dict[str, Any]],
     ) -> None:
         self._connection = connection
         self._wanted = make_wanted
@@ -102,7 +102,7 @@ class SQLiteLedger:
         self,
         table: str,
         known: list[Any],
-        body: Callable[[list[Any]], Mapping[str, Any]],
+        body: Callable[[list[Any]], dict[str, Any]],
         out: tuple[int | None, str, str | None],
     ) -> tuple[Any, Any]:
         id_, reason, wanted = known[:3]
@@ -114,14 +114,14 @@ class SQLiteLedger:
             reason = _reason(reason, there=bool(shard))
         return self._wanted(table, id_, body(known) if wanted else None, reason), there
 
-    def _record(self, known: list[Any]) -> Mapping[str, Any]:
+    def _record(self, known: list[Any]) -> dict[str, Any]:
         id_, number = known[0], known[3]
         (text,) = self._connection.execute(
             "SELECT text FROM texts WHERE number = ?", (number,)
         ).fetchone()
         return _record(id_, known[4:], self._decompress.decompress(text).decode())
 
-    def _link_of(self, known: list[Any]) -> Mapping[str, Any]:
+    def _link_of(self, known: list[Any]) -> dict[str, Any]:
         return self._link({"id": known[0], **dict(zip(_LINK, known[3:], strict=True))})
 
     def stage(self, sequence: int, rows: Iterable[Any]) -> None:  # noqa: ARG002 - one publication at a time
@@ -130,7 +130,7 @@ class SQLiteLedger:
         self._connection.executemany(
             "INSERT OR REPLACE INTO staged (line, id, revision, digest, shard)"
             " VALUES (?, ?, ?, ?, ?)",
-            ((row.table, row.id, row.revision, row.digest, row.shard) for row in rows),
+            rows,
         )
 
     def moved(self, sequence: int, table: str, old: Iterable[str], new: str) -> None:  # noqa: ARG002 - as above
@@ -243,12 +243,13 @@ def _reason(reason: str, *, there: bool) -> str:
     return reason
 
 
-def _record(id_: str, known: list[Any], text: str) -> Mapping[str, Any]:
+def _record(id_: str, known: list[Any], text: str) -> dict[str, Any]:
     source, source_id, url, title, author, language, created, added = known[:8]
     words, content, story_id, story_similarity, extractor, run_id, metadata = known[8:]
     return {
         "schema": "ingest/record/v1",
         "id": id_,
+        "revision": 0,  # publishing knows it
         "source": source,
         "source_id": source_id,
         "url": url,

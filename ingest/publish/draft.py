@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ingest.errors import CorpusError
 from ingest.publish.changing import ChangeWriter
 from ingest.publish.edits import Edit, Edits
-from ingest.publish.encode import encode, line_of
+from ingest.publish.encode import digest_of, line_of
 from ingest.publish.files import link_file, remove
 from ingest.publish.layout import (
     CHANGES,
@@ -29,7 +29,7 @@ from ingest.publish.shards import ShardWriter
 from ingest.publish.tiers import Limits, Part, pack_all, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from ingest.publish.changing import Op
@@ -101,16 +101,15 @@ class Draft:
                 self._change("remove", wanted, published.revision)
                 table.edit(published.shard, Edit(id_, published.revision, published.digest))
         elif published is None:  # nearly all of a first run: no word more than needed
-            json, digest = encode(name, body)
             self._change("add", wanted, 1)
-            table.append(id_, 1, digest, line_of(name, json, 1))
+            table.append(id_, 1, digest_of(name, body), line_of(name, body, 1))
         else:
             self._compare(wanted, body, published)
 
-    def _compare(self, wanted: Wanted, body: Mapping[str, Any], published: Published) -> None:
+    def _compare(self, wanted: Wanted, body: dict[str, Any], published: Published) -> None:
         """Write a line that was out once, if it differs or lies where it cannot stay."""
         table, out = self._tables[wanted.table], published.shard != ""
-        json, digest = encode(wanted.table, body)
+        digest = digest_of(wanted.table, body, like=published.digest)
         same = out and published.digest == digest
         if same and table.holds(published.shard):
             return
@@ -118,7 +117,7 @@ class Draft:
         if not same:
             self._change("update" if out else "add", wanted, revision)
         self.begin()
-        edit = Edit(wanted.id, revision, digest, line_of(wanted.table, json, revision))
+        edit = Edit(wanted.id, revision, digest, line_of(wanted.table, body, revision))
         if out:
             table.edit(published.shard, edit)
         else:
@@ -259,7 +258,7 @@ class _Table:
     def _stage_fresh(self) -> None:
         for fresh in self._fresh:
             if fresh.rows:
-                rows = (Published(self._table, *row, fresh.name) for row in fresh.rows)
+                rows = ((self._table, *row, fresh.name) for row in fresh.rows)
                 self._site.ledger.stage(self._site.sequence, rows)
                 fresh.rows = []
 

@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from sys import intern
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import orjson
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 
 from ingest.errors import CorpusError
 from ingest.publish.corpus import Corpus, open_corpus
-from ingest.publish.encode import encode
+from ingest.publish.encode import digest_of
 from ingest.publish.ids import PATTERN, IdsBuilder
 from ingest.publish.layout import CHANGES, MANIFEST, TABLES, Layout
 from ingest.publish.ledger import Published
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from ingest.publish.manifest import Shard
 
 REPAIR = "ingest corpus verify --repair"
-RESTORE = "ingest restore"
 RUN = "ingest run"
 
 What: TypeAlias = Literal[
@@ -66,9 +66,15 @@ class _Line(NamedTuple):
 
     shard: str
     revision: int
-    digest: str
     story_id: str
     of: str
+
+
+class _Known(NamedTuple):
+    """What the catalog says of a line."""
+
+    shard: str
+    digest: str
 
 
 def verify(folder: Path, truth: Iterable[Published] | None = None) -> list[Problem]:
@@ -82,7 +88,7 @@ def verify(folder: Path, truth: Iterable[Published] | None = None) -> list[Probl
         if not layout.sequence():
             return [_no_current(layout)]
         with open_corpus(folder) as corpus:
-            return list(_Check(corpus, layout).all(truth))
+            return list(_Check(corpus, layout, truth).all())
     except CorpusError as error:
         what: What = "manifest" if layout.current.is_symlink() else "current"
         return [Problem(what, str(layout.current), str(error))]
@@ -108,9 +114,8 @@ def rows_of(corpus: Corpus, lost: Collection[str] = ()) -> Iterator[Published]:
             continue
         for line in read_lines(corpus.path / shard.name):
             body = orjson.loads(line)
-            revision = body.pop("revision", 1)
-            _, digest = encode(shard.table, body)
-            yield Published(shard.table, body["id"], revision, digest, shard.name)
+            digest = digest_of(shard.table, body)
+            yield Published(shard.table, body["id"], body.get("revision", 1), digest, shard.name)
 
 
 def damaged_ids(corpus: Corpus) -> list[Shard]:
@@ -149,13 +154,14 @@ def _damage(folder: Path, shard: Shard) -> str:
 class _Check:
     """One pass over one generation."""
 
-    def __init__(self, corpus: Corpus, layout: Layout) -> None:
+    def __init__(self, corpus: Corpus, layout: Layout, truth: Iterable[Published] | None) -> None:
         self._corpus = corpus
         self._layout = layout
+        self._truth = None if truth is None else _by_table(truth)
         self._told: Counter[tuple[What, str]] = Counter()
         self._seen: dict[Table, dict[str, _Line]] = {"documents": {}, "links": {}}
 
-    def all(self, truth: Iterable[Published] | None) -> Iterator[Problem]:
+    def all(self) -> Iterator[Problem]:
         yield from self._manifest()
         for shard in self._corpus.manifest.shards:
             yield from self._shard(shard)
@@ -164,8 +170,7 @@ class _Check:
         yield from self._own_changes()
         yield from self._history()
         yield from self._companions()
-        if truth is not None:
-            yield from self._catalog(truth)
+        yield from self._lacking()
         for (what, where), count in self._told.items():
             if count > _SHOWN:
                 yield Problem(what, where, f"and {count - _SHOWN} more of the same kind")
@@ -225,10 +230,10 @@ class _Check:
             first = seen[body["id"]].shard
             yield from self._tell("id", shard.name, f"{where} has the id of a line in {first}")
         yield from self._text(shard, row, body)
-        revision = body.pop("revision", 1)
         story, of = body.get("story_id") or body["group"], body.get("of", "")
-        _, digest = encode(shard.table, body)
-        seen[body["id"]] = _Line(shard.name, revision, digest, story, of)
+        seen[body["id"]] = _Line(shard.name, body.get("revision", 1), story, of)
+        if self._truth is not None:
+            yield from self._catalog(shard, body, self._truth[shard.table].get(body["id"]))
 
     def _text(self, shard: Shard, row: int, body: dict[str, Any]) -> Iterator[Problem]:
         if shard.table == "documents":
@@ -300,26 +305,35 @@ class _Check:
             if not (self._corpus.path / name).is_file():
                 yield Problem("companion", str(self._corpus.path / name), "is missing")
 
-    def _catalog(self, truth: Iterable[Published]) -> Iterator[Problem]:
-        left = {(table, id_) for table in TABLES for id_ in self._seen[table]}
-        for row in truth:
-            if not row.shard:
-                continue
-            left.discard((row.table, row.id))
-            there = self._seen[row.table].get(row.id)
-            if there is None:
-                yield from self._tell("catalog", row.shard, f"lacks {row.table} {row.id}")
-            elif (there.shard, there.digest) != (row.shard, row.digest):
-                message = f"{row.table} {row.id} is not as, or where, the catalog says"
-                yield from self._tell("catalog", there.shard, message)
-        for table, id_ in sorted(left):
-            message = f"the catalog knows nothing of {table} {id_}"
-            yield from self._tell("catalog", self._seen[table][id_].shard, message)
+    def _catalog(
+        self, shard: Shard, body: dict[str, Any], known: _Known | None
+    ) -> Iterator[Problem]:
+        line = f"{shard.table} {body['id']}"
+        if known is None:
+            message = f"the catalog knows nothing of {line}"
+            yield from self._tell("catalog", shard.name, message)
+        elif known != (shard.name, digest_of(shard.table, body, like=known.digest)):
+            message = f"{line} is not as, or where, the catalog says"
+            yield from self._tell("catalog", shard.name, message)
+
+    def _lacking(self) -> Iterator[Problem]:
+        for table, rows in (self._truth or {}).items():
+            for id_, known in rows.items():
+                if id_ not in self._seen[table]:
+                    yield from self._tell("catalog", known.shard, f"lacks {table} {id_}")
 
     def _tell(self, what: What, where: str, message: str) -> Iterator[Problem]:
         self._told[what, where] += 1
         if self._told[what, where] <= _SHOWN:
             yield Problem(what, where, message)
+
+
+def _by_table(truth: Iterable[Published]) -> dict[Table, dict[str, _Known]]:
+    known: dict[Table, dict[str, _Known]] = {table: {} for table in TABLES}
+    for table, id_, _, digest, shard in truth:
+        if shard:
+            known[table][id_] = _Known(intern(shard), digest)
+    return known
 
 
 def broken_history(layout: Layout, sequence: int) -> dict[int, str]:

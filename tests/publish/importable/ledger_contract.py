@@ -15,6 +15,7 @@ import pytest
 
 from ingest.errors import StoreError
 from ingest.publish.ledger import Published, RepairableLedger
+from ingest.publish.lines import DOCUMENT_FIELDS, METADATA_FIELDS
 
 
 class Harness(Protocol):
@@ -65,7 +66,11 @@ class LedgerContract:
         assert [wanted.id for wanted, _ in found] == ids
         assert all(published is None for _, published in found)
         assert all(wanted.body and wanted.body["id"] == wanted.id for wanted, _ in found)
-        assert all("revision" not in (wanted.body or {}) for wanted, _ in found)
+        for wanted, _ in found:
+            assert wanted.body is not None
+            assert tuple(wanted.body) == DOCUMENT_FIELDS
+            assert tuple(wanted.body["metadata"]) == METADATA_FIELDS
+            assert type(wanted.body["story_similarity"]) is float
         assert all(wanted.reason for wanted, _ in found)
 
     def test_documents_come_before_links(self, harness: Harness) -> None:

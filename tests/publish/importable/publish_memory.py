@@ -16,7 +16,7 @@ from ingest.documents import document_id
 from ingest.errors import StoreError
 from ingest.publish.corpus import Change, open_corpus
 from ingest.publish.layout import TABLES
-from ingest.publish.ledger import Published, Table, Wanted
+from ingest.publish.ledger import Published, Row, Table, Wanted
 from ingest.publish.publish import Publisher, PublishOptions, pass_by
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ class MemoryLedger:
                     wanted = self.truth.get(key) or Wanted(table, key[1], None)
                     yield wanted._replace(reason=self.reasons[key]), self.out.get(key)
 
-    def stage(self, sequence: int, rows: Iterable[Published]) -> None:
+    def stage(self, sequence: int, rows: Iterable[Row]) -> None:
         self._check(sequence)
-        self.staged.update({(row.table, row.id): row for row in rows})
+        self.staged.update({(row[0], row[1]): Published(*row) for row in rows})
 
     def moved(self, sequence: int, table: Table, old: Iterable[str], new: str) -> None:
         self._check(sequence)
@@ -158,12 +158,13 @@ class FileLedger(MemoryLedger):
 
 
 def body(name: str, text: str = "", **fields: Any) -> dict[str, Any]:
-    """A document's body as the catalog gives it: every field but ``revision``."""
+    """A document's body as the catalog gives it."""
     text = text or f"The text of {name}."
     made = document_id("test", name)
     return {
         "schema": "ingest/record/v1",
         "id": made,
+        "revision": 0,
         "source": "test",
         "source_id": name,
         "url": "",

@@ -195,11 +195,13 @@ class Signature:
     ``near``: shape (permutations,), uint32, over word 5-gram shingles.
     ``story``: shape (rows,), uint32, over the weightiest terms.
     ``terms``: the term vector that decides stories, as the catalog keeps it.
+    ``shingles``: hashes of the shingles, uint64 each, in order of the text; not kept.
     """
 
     near: NDArray[np.uint32]
     story: NDArray[np.uint32]
     terms: bytes = b""
+    shingles: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

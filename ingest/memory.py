@@ -1,6 +1,7 @@
 """What the rules ask of the documents (`dedup.decide.Memory`), answered from the catalog.
 
-Texts and shingles are looked up once in a batch and kept until it ends, term vectors longer.
+What is looked up is kept until the batch ends, shingles and term vectors of documents longer:
+most copies come soon after what they are copies of.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 from ingest.catalog.packed import unpack_text
 from ingest.catalog.rows import KEPT
 from ingest.dedup.decide import Overlap
+from ingest.dedup.shingles import unique
 from ingest.dedup.signatures import Shingler
 from ingest.dedup.story import story_signature, unpack
 from ingest.dedup.vectors import Vectors
@@ -23,10 +25,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ingest.catalog.decisions import Decisions
+    from ingest.catalog.documents import Signed
     from ingest.catalog.store import Store
     from ingest.documents import Decision, Kind, Standing
     from ingest.neighbours import Neighbours
 
+
+SHINGLES = 32 << 20
+"""Bytes of shingle hashes that are kept from batch to batch; with more, all are let go."""
 
 VERIFIED = 64
 """Most candidates for a near copy that are verified, those that share most bands."""
@@ -41,10 +47,13 @@ class CatalogMemory:
         self._rows = store.rows
         self._neighbours = neighbours
         self._signatures: dict[int, Signature] = {}
+        self._signed: dict[int, Signed] = {}
         cache = str(neighbours.folder / "cache")
         self._shingler = Shingler(cache)
         self._vectors = Vectors(cache)
         self._shingles: dict[int, NDArray[np.uint64]] = {}
+        self._arrived: dict[int, bytes] = {}
+        self._kept = 0
         self.standing = decisions.standing
         self.twins = decisions.twins
         self.copies = decisions.copies
@@ -57,14 +66,20 @@ class CatalogMemory:
         """Spare the catalog's answer for a document that has just arrived."""
         self._signatures[number] = signature
         self._vectors.add(number, signature.terms)
+        self._arrived[number] = signature.shingles
+        self._kept += len(signature.shingles)
 
     def clear(self, *, everything: bool = False) -> None:
-        """Let go of what was looked up: of vectors when they are many, for they never change.
+        """Let go of what was looked up: of what never changes when it is much.
 
         ``everything``: for when a batch fails, since its numbers will be given again.
         """
         self._signatures.clear()
-        self._shingles.clear()
+        self._signed.clear()
+        if everything or self._kept > SHINGLES:
+            self._shingles.clear()
+            self._arrived.clear()
+            self._kept = 0
         if everything or len(self._vectors) > KEPT:
             self._vectors.clear()
 
@@ -80,17 +95,24 @@ class CatalogMemory:
 
     def overlap(self, number: int, other: int, kind: Kind) -> Overlap:
         """What the signatures of two documents share."""
-        mine, its = self._signature(number), self._signature(other)
-        estimate = float(np.mean(mine.near == its.near))
+        same = self._near(number) == self._near(other)
+        estimate = int(np.count_nonzero(same)) / same.size
         if kind == "story":
-            return Overlap(int(np.count_nonzero(mine.story == its.story)), estimate)
-        return Overlap(self._neighbours.shared_bands(mine, its), estimate)
+            rows = self._story(number) == self._story(other)
+            return Overlap(int(np.count_nonzero(rows)), estimate)
+        return Overlap(self._neighbours.shared_bands(same), estimate)
 
     def shingles(self, number: int) -> NDArray[np.uint64]:
         """Sorted, unique 64-bit shingle hashes of the canonical text, shape (n,)."""
         found = self._shingles.get(number)
         if found is None:
-            found = self._shingles[number] = self._shingler.shingles(self._text(number))
+            hashes = self._arrived.get(number)
+            if hashes:
+                found = unique(np.frombuffer(hashes, np.uint64))
+            else:
+                found = self._shingler.shingles(self._text(number))
+            self._shingles[number] = found
+            self._kept += found.nbytes
         return found
 
     def similarities(self, number: int, others: Sequence[int]) -> Sequence[float]:
@@ -138,7 +160,20 @@ class CatalogMemory:
     def _signature(self, number: int) -> Signature:
         found = self._signatures.get(number)
         if found is None:
-            near, terms = self._documents.signed(number)
+            near, terms = self._signed_of(number)
             found = Signature(near, story_signature(unpack(terms)), terms)
             self._signatures[number] = found
+        return found
+
+    def _near(self, number: int) -> NDArray[np.uint32]:
+        known = self._signatures.get(number)
+        return known.near if known else self._signed_of(number).near
+
+    def _story(self, number: int) -> NDArray[np.uint32]:
+        return self._signature(number).story
+
+    def _signed_of(self, number: int) -> Signed:
+        found = self._signed.get(number)
+        if found is None:
+            found = self._signed[number] = self._documents.signed(number)
         return found

@@ -113,10 +113,10 @@ class Neighbours:
             return _list(looked.story.candidates(row, least).numbers)
         return _list(self._story.candidates(_story_keys([signature.story])[0], least).numbers)
 
-    def shared_bands(self, mine: Signature, its: Signature) -> int:
-        """How many bands two near signatures share."""
+    def shared_bands(self, same: NDArray[np.bool_]) -> int:
+        """How many bands two near signatures share whose rows are equal where ``same`` says."""
         count, rows = self._bands.count, self._bands.rows
-        same = (mine.near == its.near)[: count * rows].reshape(count, rows)
+        same = same[: count * rows].reshape(count, rows)
         return int(np.count_nonzero(same.all(axis=1)))
 
     def add_near(self, number: int, signature: Signature) -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ingest.dedup.story import Choice
+    from ingest.dedup.verify import Overlap as Common
     from ingest.documents import Decision, Kind, Standing
 
 Policy: TypeAlias = Literal["drop", "link", "ignore"]
@@ -238,18 +239,24 @@ class Decider:
         found: dict[int, tuple[Standing, Kind, Evidence]] = {}
         if self._rules.exact != "ignore":
             for twin in self._memory.twins(standing.number):
-                found[twin.number] = (twin, "exact", self._measure(standing, twin, "exact"))
+                common = self._common(standing, twin)
+                evidence = self._measure(standing, twin, "exact", common)
+                found[twin.number] = (twin, "exact", evidence)
         if self._rules.near != "ignore":
             for candidate in self._memory.near(standing.number):
-                if candidate.number not in found and self._is_near(standing, candidate):
-                    evidence = self._measure(standing, candidate, "near")
+                if candidate.number in found:
+                    continue
+                common = self._common(standing, candidate)
+                if self._is_near(common):
+                    evidence = self._measure(standing, candidate, "near", common)
                     found[candidate.number] = (candidate, "near", evidence)
         return list(found.values())
 
-    def _is_near(self, standing: Standing, candidate: Standing) -> bool:
-        common = overlap(
-            self._memory.shingles(standing.number), self._memory.shingles(candidate.number)
-        )
+    def _common(self, standing: Standing, other: Standing) -> Common:
+        shingles = self._memory.shingles
+        return overlap(shingles(standing.number), shingles(other.number))
+
+    def _is_near(self, common: Common) -> bool:
         limit = self._rules.near_containment
         return common.jaccard >= self._rules.near_threshold or (
             limit > 0.0 and common.containment >= limit
@@ -264,7 +271,9 @@ class Decider:
         if choice is None:
             memory.decide(standing, Kept(), self._own_story(standing), represents=True)
             return
-        evidence = self._measure(standing, memory.standing(choice.of), "story", choice.mean)
+        first = memory.standing(choice.of)
+        common = self._common(standing, first)
+        evidence = self._measure(standing, first, "story", common, choice.mean)
         verdict = Dropped if rules.story == "drop" else Linked
         represents = len(memory.representatives(choice.story)) < rules.stories.representatives
         decision = verdict("story", choice.of, evidence)
@@ -320,16 +329,15 @@ class Decider:
     # --- evidence ---------------------------------------------------------------------
 
     def _measure(
-        self, standing: Standing, other: Standing, kind: Kind, mean: float = 0.0
+        self, standing: Standing, other: Standing, kind: Kind, common: Common, mean: float = 0.0
     ) -> Evidence:
         """Everything that is kept about a pair; exact figures, not estimates.
 
-        ``mean``: what decided about a story, the similarity to all its representatives.
+        ``common``: what their shingle sets share; ``mean``: what decided about a story, the
+        similarity to all its representatives.
         """
         memory = self._memory
-        mine, its = memory.shingles(standing.number), memory.shingles(other.number)
         shares = memory.overlap(standing.number, other.number, kind)
-        common = overlap(mine, its)
         (story,) = memory.similarities(standing.number, [other.number])
         rule, figure = self._rule(kind, common.jaccard, common.containment, mean)
         return Evidence(

@@ -94,9 +94,8 @@ def minhash(hashes: Rows, permutations: Permutations) -> Rows:
 
 
 @jit
-def near_rows(hashes: Hashes, permutations: Permutations) -> Rows:
-    """Give the near signature of token hashes; see `minhash.narrow`."""
-    shingled = shingle(hashes)
+def near_rows(shingled: Hashes, permutations: Permutations) -> Rows:
+    """Give the near signature of shingle hashes; see `minhash.narrow`."""
     halves = np.empty(shingled.size, np.uint32)
     for i in range(shingled.size):
         halves[U(i)] = np.uint32(shingled[U(i)] >> HALF)
@@ -117,4 +116,4 @@ def shingled(text: bytes, alphabet: Rows) -> Hashes:
 
 def near(text: bytes, alphabet: Rows, permutations: Permutations) -> Rows:
     """Give the near signature of a text; compiled, and cached, by `compiled.Compiled`."""
-    return near_rows(text_hashes(text, alphabet), permutations)
+    return near_rows(shingle(text_hashes(text, alphabet)), permutations)

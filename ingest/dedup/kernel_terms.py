@@ -13,7 +13,7 @@ import numpy as np
 
 from ingest.dedup import rarity
 from ingest.dedup import terms as reference
-from ingest.dedup.kernel import HALF, Permutations, minhash, near_rows
+from ingest.dedup.kernel import HALF, Permutations, minhash, near_rows, shingle
 from ingest.dedup.kernel_tokens import (
     BASE,
     CAPITAL,
@@ -285,8 +285,8 @@ def sign(
     alphabet: Rows,
     table: Table,
     permutations: tuple[Permutations, Permutations],
-) -> tuple[Rows, Rows, Bytes]:
-    """Give near rows, story rows and the packed term vector; compiled by `compiled.Compiled`.
+) -> tuple[Rows, Rows, Bytes, Hashes]:
+    """Give near rows, story rows, packed term vector and shingle hashes; see `compiled.Compiled`.
 
     ``title`` is empty where the text begins with it; ``line`` is where the first line of
     both together ends, in code points; ``permutations`` are those of the near and of the
@@ -295,10 +295,12 @@ def sign(
     letters, begin = spell(title, text, alphabet)
     found = cut(letters)
     mine = found[0][tokens_before(found[1], begin) :]
-    near = near_rows(tokens_or_whole(mine, text), permutations[0])
+    shingled = shingle(tokens_or_whole(mine, text))
+    near = near_rows(shingled, permutations[0])
     tokens = tokens_or_one(title, text, letters, found)
     into, used = sum_up(tokens, line + PAD, table)
     _, short, counts, weights, first = into
     weights_of(counts[:used], weights[:used])
     kept, values = vector(short[:used], weights[:used], numbers_among(first[:used], tokens))
-    return near, minhash(heaviest(kept, values), permutations[1]), packed(kept, values)
+    story = minhash(heaviest(kept, values), permutations[1])
+    return near, story, packed(kept, values), shingled

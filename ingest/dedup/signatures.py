@@ -61,8 +61,13 @@ class Reference:
         text, title, language = document
         table = rarity.load(language, Path(self.folder) if self.folder else None)
         vector = terms.terms(text, title, table)
-        signature = story.story_signature(vector, seed)
-        return Signature(self.near(text, rows, seed), signature, story.pack(vector))
+        hashes = shingles.shingle_hashes(tokenise(text).hashes)
+        return Signature(
+            minhash.minhash(minhash.narrow(hashes), rows, seed),
+            story.story_signature(vector, seed),
+            story.pack(vector),
+            hashes.tobytes(),
+        )
 
     def near(self, text: str, rows: int, seed: int) -> NDArray[np.uint32]:
         """Sign for near copies; shape (rows,)."""

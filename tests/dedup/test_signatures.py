@@ -5,18 +5,17 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.compiling import claim, spent
-from ingest.dedup.shingles import shingles
+from ingest.dedup.shingles import shingles, unique
 from ingest.dedup.signatures import Patient, Reference, Shingler, Signer, best
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import numpy as np
 
 compiled = pytest.importorskip("ingest.dedup.compiled")
 
@@ -51,6 +50,9 @@ def test_the_kernel_gives_the_values_of_the_reference(
     assert mine.terms == reference.terms
     assert mine.story.tolist() == reference.story.tolist()
     assert kernel.near(text, 128, 1).tolist() == reference.near.tolist()
+    assert mine.shingles == reference.shingles
+    sent = unique(np.frombuffer(mine.shingles, np.uint64))
+    assert sent.tolist() == kernel.shingles(text).tolist() == shingles(text).tolist()
 
 
 @pytest.mark.parametrize("tail", ["", " ", "aé ", "яя я" * 40, "北京 " * 40, "😀𝐀b" * 30])

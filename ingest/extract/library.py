@@ -7,14 +7,21 @@ import warnings
 from functools import cache
 from typing import Any
 
+from ingest.extract.selectors import remember
+
 
 @cache
 def trafilatura() -> Any:
-    """Load it (0.3 s); what it would say of a page, the way taken tells."""
+    """Load it (0.3 s); what it would say of a page, the way taken tells.
+
+    Its expressions remember their answers from then on, whoever calls it in this process.
+    """
     for name in ("trafilatura", "htmldate", "courlan"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its downloader misses PySocks, and is never used
         import trafilatura as library  # noqa: PLC0415 - heavy
+        from trafilatura import xpaths  # noqa: PLC0415 - the same
 
+    remember(xpaths)
     return library

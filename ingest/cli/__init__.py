@@ -16,6 +16,15 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 def main() -> None:
     """Entry point of the console script; ends the process with the documented exit code."""
+    try:
+        _told()
+    except KeyboardInterrupt:
+        sys.stderr.write("ingest: stopped\n")
+        sys.exit(130)
+
+
+def _told() -> None:
+    """Run the command, and tell its errors in words."""
     from ingest.errors import IngestError  # noqa: PLC0415 - see above
 
     _mend_streams()
@@ -25,9 +34,6 @@ def main() -> None:
         message = f"ingest: {error}\n" + (f"  {error.hint}\n" if error.hint else "")
         sys.stderr.write(message)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("ingest: stopped\n")
-        sys.exit(130)
     except BrokenPipeError:
         # Whoever read our output has gone (`ingest dups | head`): not an error of ours.
         _drop_output()

@@ -135,10 +135,11 @@ class TestRun:
         project.here("run", "odd.txt", "--workers", "0")
         assert project.cli("quarantine", "odd.txt").stdout == "\x00\x01\x02" * 9
 
-    def test_ctrl_c_before_the_run_is_told(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("module", ["ingest.errors", "ingest.cli.commands", "ingest.settings"])
+    def test_ctrl_c_before_the_run_is_told(self, tmp_path: Path, module: str) -> None:
         (tmp_path / "sitecustomize.py").write_text(
             "import sys\nclass Interrupt:\n    def find_spec(self, name, *_):\n"
-            "        if name == 'ingest.settings': raise KeyboardInterrupt\n"
+            f"        if name == {module!r}: raise KeyboardInterrupt\n"
             "sys.meta_path.insert(0, Interrupt())\n"
         )
         done = Project(tmp_path).cli("run", env={"PYTHONPATH": str(tmp_path)})

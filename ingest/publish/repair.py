@@ -147,11 +147,12 @@ def _rest(publisher: Publisher, ledger: RepairableLedger, run_id: str) -> list[s
         with open_corpus(publisher.folder) as corpus:
             ledger.adopt(corpus.sequence, rows_of(corpus))
         done.append("brought the catalog to what is out")
-    if found & {"history", "changes"}:
-        for number in publisher.layout.history():
-            remove(publisher.layout.change(number))
-        done.append("dropped the history, which led elsewhere: consumers start over")
     if found:
         publisher.mend(ledger, run_id, ())
         done.append("published a new generation")
+    if found & {"history", "changes"}:
+        # Only now: until then the newest is shown again from its generation, damaged or not.
+        for number in publisher.layout.history()[:-1]:
+            remove(publisher.layout.change(number))
+        done.append("dropped the history, which led elsewhere: consumers start over")
     return done

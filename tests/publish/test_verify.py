@@ -144,6 +144,11 @@ def flip_own_changes(store: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"new", b"old"))  # the shown one is the same file
 
 
+def cut_own_changes(store: Path) -> None:
+    path = store / "corpus/current/changes.jsonl"
+    path.write_bytes(path.read_bytes()[:-9])
+
+
 def catalog_lacks_a_row(store: Path) -> None:
     ledger = FileLedger(store / "ledger")
     ledger.out.pop(next(iter(ledger.out)))
@@ -165,7 +170,7 @@ DAMAGES = {
     "current": [lose_current, fake_current, lose_corpus],
     "companion": [lose_companion],
     "history": [lose_change, cut_change, lie_in_change],
-    "changes": [lose_own_changes, flip_own_changes],
+    "changes": [lose_own_changes, flip_own_changes, cut_own_changes],
     "catalog": [catalog_lacks_a_row, catalog_is_elsewhere],
 }
 CASES = [(what, damage) for what, damages in DAMAGES.items() for damage in damages]
@@ -189,6 +194,7 @@ def test_damage_is_named_and_mended(store: Path, what: str, damage: Callable[[Pa
     ledger = FileLedger(store / "ledger")
     target = publisher(store / "corpus", **OPTIONS)
     assert repair(target, ledger, "repair")
+    assert verify(store / "corpus", ledger.published()) == []
     target.publish(ledger, "after")
     assert verify(store / "corpus", FileLedger(store / "ledger").published()) == []
     assert contents(store / "corpus") == expected

@@ -39,7 +39,6 @@ class Past:
     finished: bool = True
     failures: int = 0
     error: str = ""
-    succeeded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +226,6 @@ class Planner:
     def paused(self) -> list[str]:
         """Names of the sources that are paused."""
         return sorted(name for name, line in self._lines.items() if line.paused)
-
-    def active(self) -> list[str]:
-        """Names of the sources that run, or hang."""
-        return sorted(name for name, line in self._lines.items() if line.phase != "idle")
 
 
 # --- one line -------------------------------------------------------------------------

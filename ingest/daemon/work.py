@@ -6,6 +6,7 @@ import math
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from ingest import app, reports
@@ -82,15 +83,12 @@ def ledger(settings: Settings) -> Callable[[str], Past]:
         if not recent:
             return Past()
         last = recent[0]
-        ended_well = [index for index, part in enumerate(recent) if part.status == "done"]
+        since_done = takewhile(lambda part: part.status != "done", recent)
         return Past(
             started=datetime.fromisoformat(last.started),
             finished=last.status in ("done", "failed"),
-            failures=sum(
-                part.status == "failed" for part in recent[: (ended_well or [REMEMBERED])[0]]
-            ),
+            failures=sum(part.status == "failed" for part in since_done),
             error=last.error,
-            succeeded=datetime.fromisoformat(recent[ended_well[0]].ended) if ended_well else None,
         )
 
     return past

@@ -22,7 +22,6 @@ from ingest.engine.board import CHUNK_BYTES, CHUNK_ITEMS, Board, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
-    from types import TracebackType
 
     from ingest.engine.base import Casualty
     from ingest.engine.crew import Crew
@@ -112,12 +111,7 @@ class Processes:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _crew_for(self, make: Callable[[], Callable[[Any], Any]]) -> Crew:

@@ -33,7 +33,6 @@ from ingest.read.robots import AGENT, MAX_BYTES, SOON, RobotsCache, Rules, rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
 
     from ingest.read.exchange import Answer
     from ingest.read.raw import Answers, Keeper
@@ -213,12 +212,7 @@ class Fetcher:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _follow(self, trip: _Trip) -> Fetched | NotModified:

@@ -288,11 +288,11 @@ def test_a_reload_keeps_what_is_the_same_and_lets_runs_end() -> None:
     world.run(0.01)
     new = [timing("a", "every 1h", limit=9), timing("b", "every 1h")]
     world.planner.plan(new, lambda _: Past(), world.now)
-    assert world.planner.active() == ["gone"]
     world.run(1)
     assert len(world.started["a"]) == 2
     assert len(world.started["b"]) == 2
     assert len(world.started["gone"]) == 1
+    assert world.stopped == []
     assert [each.name for each in world.planner.standings(world.now)] == ["a", "b"]
     assert not world.planner.request("gone")
 

@@ -258,6 +258,8 @@ class _Ahead:
 
 def recipe_number(connection: sqlite3.Connection, version: str) -> int:
     """The number that stands for a recipe's version, made where it is new."""
-    connection.execute("INSERT OR IGNORE INTO recipes (version) VALUES (?)", (version,))
     row = connection.execute("SELECT number FROM recipes WHERE version = ?", (version,)).fetchone()
+    if row is None:
+        made = "INSERT INTO recipes (version) VALUES (?) RETURNING number"
+        row = connection.execute(made, (version,)).fetchone()
     return int(row[0])

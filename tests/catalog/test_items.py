@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.catalog.database import open_database
-from ingest.catalog.items import Absent, Item, Items
+from ingest.catalog.items import Absent, Item, Items, recipe_number
 
 if TYPE_CHECKING:
     import sqlite3
@@ -45,6 +45,15 @@ def writes(connection: sqlite3.Connection) -> int:
 def keep(items: Items, item: Item) -> None:
     items.remember(item)
     items.write()
+
+
+def test_a_recipe_that_is_known_is_not_written(connection: sqlite3.Connection) -> None:
+    numbers = [recipe_number(connection, version) for version in "aba"]
+    asked: list[str] = []
+    connection.set_trace_callback(asked.append)
+    numbers += [recipe_number(connection, version) for version in "ba"]
+    assert numbers == [1, 2, 1, 2, 1]
+    assert [statement.split()[0] for statement in asked] == ["SELECT"] * 2
 
 
 def test_a_fingerprint_is_of_a_source_and_a_recipe(connection: sqlite3.Connection) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -21,7 +20,7 @@ from ingest.cli.options import (
 from ingest.cli.upkeep import ready
 
 if TYPE_CHECKING:
-    from ingest.publish.export import ExportOptions, Splits
+    from ingest.publish.export import Splits
 
 _STDOUT = Path("-")
 
@@ -137,18 +136,20 @@ def export(
 ) -> None:
     """Write the corpus, or a part of it, to files elsewhere."""
     from ingest.cli import printing  # noqa: PLC0415 - heavy
+    from ingest.errors import UsageError  # noqa: PLC0415 - heavy
     from ingest.publish import export as module  # noqa: PLC0415 - heavy
     from ingest.publish.corpus import open_corpus  # noqa: PLC0415 - heavy
 
     filters = module.Filters(
         frozenset(source or ()),
         frozenset(language or ()),
-        _day(since_date),
-        _day(until_date),
+        since_date,
+        until_date,
         one_per_story,
     )
     options = module.ExportOptions(form, canonical, filters, _shares(splits))
-    _check_target(target, options)
+    if target == _STDOUT and (options.splits or options.format != "jsonl"):
+        raise UsageError("`-` takes one stream of JSON Lines: no --splits, no --format")
     with open_corpus(load_settings(config, store).store) as opened:
         if target == _STDOUT:
             printing.raw(module.export_lines(opened, options))
@@ -159,40 +160,6 @@ def export(
         return
     for path, count in done.files.items():
         printing.line(f"{printing.plural(count, 'document')}  {path}")
-
-
-def _check_target(target: Path, options: ExportOptions) -> None:
-    """Raise `UsageError` for what a file that is renamed into its place would destroy."""
-    from ingest.errors import UsageError  # noqa: PLC0415 - heavy
-
-    if target == _STDOUT:
-        if options.splits or options.format != "jsonl":
-            raise UsageError("`-` takes one stream of JSON Lines: no --splits, no --format")
-    elif options.splits is None and target.is_dir():
-        raise UsageError(
-            f"{target} is a folder", hint="Name a file in it; folders go with --splits."
-        )
-    elif options.splits and target.is_file():
-        raise UsageError(f"{target} is a file", hint="--splits writes three files into a folder.")
-    elif target.exists() and not (target.is_file() or target.is_dir()):
-        raise UsageError(
-            f"{target} is a pipe or device, which is not to be replaced by a file",
-            hint="`ingest export -` writes to standard output.",
-        )
-
-
-def _day(text: str) -> str:
-    """The date as it was given: ``2024``, ``2024-05``, ``2024-05-06`` or a full time."""
-    from ingest.errors import UsageError  # noqa: PLC0415 - heavy
-
-    try:
-        datetime.fromisoformat(text + "0001-01-01"[len(text) :] if len(text) in {4, 7} else text)
-    except ValueError:
-        if text:
-            raise UsageError(f"--from and --to take a day such as 2024-05-06, not {text!r}") from (
-                None
-            )
-    return text
 
 
 def _shares(text: str) -> Splits | None:

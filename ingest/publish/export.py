@@ -8,10 +8,14 @@ What is written appears under its name only once it is complete.
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import tempfile
 from array import array
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+from math import isclose
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import orjson
@@ -31,6 +35,7 @@ Format: TypeAlias = Literal["jsonl", "parquet"]
 
 CANONICAL_WITHOUT = frozenset({"run_id", "added"})
 SPLITS = ("train", "valid", "test")
+_BEGINNING = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d(\.\d{3}Z?)?)?)?)?)?)?")
 _BATCH = 2000
 """Rows of a Parquet row group: some 10 MB of text."""
 
@@ -39,9 +44,10 @@ _BATCH = 2000
 class Filters:
     """Which documents to take; an empty field lets everything pass.
 
-    ``created_from`` and ``created_to`` are ``YYYY-MM-DD`` or longer, the first included,
-    the second not; a document without a date passes neither.  ``one_per_story`` takes
-    the first, in order of arrival, of those that pass.
+    ``created_from`` and ``created_to`` are the beginning of a time as a record has it, such
+    as ``2024``, ``2024-05-06`` or all of it, the first included, the second not; a document
+    without a date passes neither.  ``one_per_story`` takes the first, in order of arrival,
+    of those that pass.
     """
 
     sources: frozenset[str] = frozenset()
@@ -49,6 +55,12 @@ class Filters:
     created_from: str = ""
     created_to: str = ""
     one_per_story: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for a date in another form: they are compared as texts."""
+        for text in (self.created_from, self.created_to):
+            if text and not _begins_a_time(text):
+                raise UsageError(f"dates are bounded by a day such as 2024-05-06, not {text!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,7 @@ class Splits:
     def __post_init__(self) -> None:
         """Raise `UsageError` for shares that are no parts of a whole."""
         shares = (self.train, self.valid, self.test)
-        if min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:  # noqa: PLR2004 - room for rounding
+        if min(shares) < 0 or not isclose(sum(shares), 1, abs_tol=1e-6):
             raise UsageError(
                 "shares of train, valid and test must add up to 1", hint="such as 0.9,0.05,0.05"
             )
@@ -111,9 +123,11 @@ class Exported:
 def export(corpus: Corpus, target: Path, options: ExportOptions) -> Exported:
     """Write the documents of a snapshot; replaces what was there.
 
-    Raises `StoreError` where the target cannot be written, `UsageError` where Parquet is
-    asked for and pyarrow is not installed, `CorpusError` for a damaged corpus.
+    Raises `StoreError` where the target cannot be written, `UsageError` where it is
+    something that a file must not replace, or where Parquet is asked for and pyarrow is
+    not installed, `CorpusError` for a damaged corpus.
     """
+    _check_target(target, options)
     suffix = f".{options.format}"
     with storing(target, "the export"), ExitStack() as stack:
         sinks = {}
@@ -125,6 +139,21 @@ def export(corpus: Corpus, target: Path, options: ExportOptions) -> Exported:
             split = options.splits.of(document["story_id"]) if options.splits else ""
             sinks[split].write(document)
     return Exported({str(sink.path): sink.rows for sink in sinks.values()})
+
+
+def _check_target(target: Path, options: ExportOptions) -> None:
+    """Raise `UsageError` for what a file that is renamed into its place would destroy."""
+    if options.splits is None and target.is_dir():
+        raise UsageError(
+            f"{target} is a folder", hint="Name a file in it; folders go with --splits."
+        )
+    if options.splits and target.is_file():
+        raise UsageError(f"{target} is a file", hint="--splits writes three files into a folder.")
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        raise UsageError(
+            f"{target} is a pipe or device, which is not to be replaced by a file",
+            hint="`ingest export -` writes to standard output.",
+        )
 
 
 def export_lines(corpus: Corpus, options: ExportOptions) -> Iterator[bytes]:
@@ -145,6 +174,14 @@ def _documents(corpus: Corpus, options: ExportOptions) -> Iterator[dict[str, Any
         {name: value for name, value in document.items() if name not in CANONICAL_WITHOUT}
         for document in _sorted(chosen)
     )
+
+
+def _begins_a_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text + "2000-01-01T00:00:00.000Z"[len(text) :])
+    except ValueError:
+        return False
+    return _BEGINNING.fullmatch(text) is not None
 
 
 def _passes(document: Mapping[str, Any], filters: Filters) -> bool:
@@ -283,6 +320,8 @@ def _sink(path: Path, options: ExportOptions) -> Iterator[_Sink]:
                 sink.abandon()
                 raise
             sink.close()
+            file.flush()
+            os.fsync(file.fileno())
         spare.replace(path)
     finally:
         remove(spare)

@@ -35,7 +35,7 @@ def _hint(code: int | None) -> str:
     if code in _FULL:
         return "free some space and run again: the corpus is as it was, and nothing is lost"
     if code in _DENIED:
-        return "make the store writable for this user and run again"
+        return "make it writable for this user and run again"
     return "check the disk, then run again: what was decided is kept and will be published"
 
 

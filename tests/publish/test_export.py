@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -51,6 +53,7 @@ def exported(folder: Path, **filters: Any) -> str:
         ({"created_from": "2024-02-05"}, "bd"),
         ({"created_to": "2024-02-05"}, "a"),
         ({"created_from": "2024", "created_to": "2025"}, "ab"),
+        ({"created_from": "2024-02-05T10", "created_to": "2025-01-01T00:00:00.000Z"}, "b"),
         ({"one_per_story": True}, "acd"),
         ({"one_per_story": True, "languages": frozenset({"de"})}, "b"),
     ],
@@ -139,9 +142,38 @@ def test_splits_are_pinned() -> None:
     assert [splits.of(f"{n:032x}") for n in range(12)] == PINNED
 
 
-def test_shares_must_add_up() -> None:
+@pytest.mark.parametrize("shares", [(0.9, 0.2, 0), (1.2, -0.1, -0.1), (math.nan, 0, 1)])
+def test_shares_must_add_up(shares: tuple[float, float, float]) -> None:
     with pytest.raises(UsageError, match="add up to 1"):
-        Splits(0.9, 0.2, 0)
+        Splits(*shares)
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["20240506", "2024-1", "2024-13", "2024-05-06 10:00", "2024-05-06T10:00+02:00", "today"],
+)
+def test_dates_that_would_be_compared_wrongly_are_refused(date: str) -> None:
+    with pytest.raises(UsageError, match="a day such as 2024-05-06"):
+        Filters(created_from=date)
+    with pytest.raises(UsageError, match="a day such as 2024-05-06"):
+        Filters(created_to=date)
+
+
+def test_what_a_file_must_not_replace(corpus: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "file").write_text("old")
+    splits = ExportOptions(splits=Splits(1, 0, 0))
+    with open_corpus(corpus) as opened:
+        for target, options, said in (
+            (pipe, ExportOptions(), "pipe or device"),
+            (pipe, splits, "pipe or device"),
+            (corpus, ExportOptions(), "is a folder"),
+            (tmp_path / "file", splits, "is a file"),
+        ):
+            with pytest.raises(UsageError, match=said):
+                export(opened, target, options)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "file", "pipe"]
 
 
 def test_a_failed_export_leaves_what_was_there(corpus: Path, tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ it changed.
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.app import (
@@ -26,6 +28,7 @@ from ingest.catalog.lock import writer_lock
 from ingest.catalog.store import Store
 from ingest.catalog.views import Views
 from ingest.errors import StoreError, UsageError
+from ingest.publish.files import link_file
 from ingest.publish.repair import repair
 from ingest.read import rawforget
 from ingest.read.rawforget import Target
@@ -33,7 +36,6 @@ from ingest.wiring import Part, canonical_url, fetches, make_judge, raw_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from ingest.catalog.views import View
     from ingest.documents import JSON, Event, RawDocument
@@ -227,19 +229,25 @@ def backup(settings: Settings, target: Path, options: RunOptions = RunOptions())
 
     Between runs, so that they agree: waits for a run that is under way, up to
     ``options.wait`` seconds.  The band index is left out: it is made anew.
-    Raises `UsageError` where the target is there already.
+    Raises `UsageError` where the target is there already, `StoreError` where the store is
+    read-only, since nothing keeps a run elsewhere out then.
     """
     if target.exists():
         raise UsageError(f"{target} is there already", hint="Name a new folder.")
+    if settings.store.exists() and not os.access(settings.store, os.W_OK):
+        raise StoreError(
+            f"{settings.store} is read-only: no lock can be taken that keeps runs out",
+            hint="Back up where it is writable; or, if nothing writes to it, copy the folder.",
+        )
     partial = target.with_name(f"{target.name}.partial")
     with locked(settings, options) as store, store_errors(target):
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         copy_catalog(store.connection, partial / "catalog.db")
-        if store.corpus.exists():
-            shutil.copytree(store.corpus, partial / "corpus", symlinks=True)
-        if (raw := settings.store / "raw").exists():
-            shutil.copytree(raw, partial / "raw")
+        for folder in (store.corpus, settings.store / "raw"):
+            if folder.exists():
+                _copy_tree(folder, partial / folder.name)
+        os.sync()  # what has its name is all there, also after a power cut
         partial.rename(target)
     return target
 
@@ -256,7 +264,8 @@ def restore(settings: Settings, origin: Path, options: RunOptions = RunOptions()
     with store_errors(folder), writer_lock(folder, wait=options.wait, label="restore"):
         fresh = folder.with_name(f"{folder.name}.partial")
         shutil.rmtree(fresh, ignore_errors=True)
-        shutil.copytree(origin, fresh, symlinks=True)
+        _copy_tree(origin, fresh)
+        os.sync()
         used = (folder / "catalog.db").exists()
         folder.rename(aside)
         fresh.rename(folder)
@@ -264,6 +273,21 @@ def restore(settings: Settings, origin: Path, options: RunOptions = RunOptions()
             _keep_page(aside, folder)
             return None
         return aside
+
+
+def _copy_tree(origin: Path, target: Path) -> None:
+    """Copy a folder; a shard that two generations share stays one file under two names."""
+    copied: dict[tuple[int, int], str] = {}
+
+    def copy(source: str, to: str) -> str:
+        file = Path(source).stat()
+        first = copied.setdefault((file.st_dev, file.st_ino), to)
+        if first == to:
+            return shutil.copy2(source, to)
+        link_file(Path(first), Path(to))
+        return to
+
+    shutil.copytree(origin, target, symlinks=True, copy_function=copy)
 
 
 def _keep_page(aside: Path, folder: Path) -> None:

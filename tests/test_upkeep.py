@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
@@ -134,6 +135,11 @@ class TestRetry:
         assert project.run(options=RunOptions()).counts["quarantined"] == 1
 
 
+def files(folder: Path) -> list[int]:
+    """Inodes of the files, one for each name."""
+    return [path.lstat().st_ino for path in folder.rglob("*") if path.is_file()]
+
+
 class TestBackup:
     def test_a_backup_restores_to_the_same_corpus(self, project: Project, tmp_path: Path) -> None:
         project.run()
@@ -146,6 +152,30 @@ class TestBackup:
         assert aside is not None
         assert project.records() == before
         assert project.run(options=RunOptions()).counts["updated"] == 1
+
+    def test_shards_that_generations_share_are_copied_once(
+        self, project: Project, tmp_path: Path
+    ) -> None:
+        project.run()
+        (project.seeds / "more.txt").write_text("Something else.\n\n" + "The pier is new. " * 40)
+        project.run(options=RunOptions())
+        copy = upkeep.backup(project.settings(), tmp_path / "copy")
+        copied = files(copy / "corpus")
+        assert len(copied) == len(files(project.store / "corpus"))
+        assert len(set(copied)) == len(set(files(project.store / "corpus"))) < len(copied)
+        upkeep.restore(project.settings(), copy)
+        assert len(set(files(project.store / "corpus"))) == len(set(copied))
+
+    def test_a_store_that_cannot_be_locked_is_not_copied(
+        self, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        project.run()
+        monkeypatch.setattr(
+            "os.access", lambda path, mode: (path, mode) != (project.store, os.W_OK)
+        )
+        with pytest.raises(StoreError, match="no lock can be taken"):
+            upkeep.backup(project.settings(), tmp_path / "copy")
+        assert not (tmp_path / "copy").exists()
 
     def test_a_backup_waits_for_the_run_that_is_under_way(
         self, project: Project, tmp_path: Path

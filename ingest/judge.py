@@ -100,6 +100,11 @@ class Judge:
         self.checkpoint("batch-committed")
         self._neighbours.committed()
 
+    def hasten(self) -> None:
+        """Go over to compiled code that was kept: there is much to decide."""
+        self._memory.hasten()
+        self._neighbours.hasten()
+
     def refresh(self) -> None:
         """Let go of what another run, having written to the store, has made out of date."""
         self._neighbours.forget()

@@ -69,6 +69,11 @@ class CatalogMemory:
         self._arrived[number] = signature.shingles
         self._kept += len(signature.shingles)
 
+    def hasten(self) -> None:
+        """Go over to compiled code that was kept."""
+        self._shingler.hasten()
+        self._vectors.hasten()
+
     def clear(self, *, everything: bool = False) -> None:
         """Let go of what was looked up: of what never changes when it is much.
 

@@ -14,6 +14,7 @@ import numpy as np
 import structlog
 
 from ingest.catalog.index import BandIndex
+from ingest.catalog.index_batch import read_kernel
 from ingest.catalog.index_run import IndexDamaged
 from ingest.dedup.bands import Bands, keys
 from ingest.dedup.story import ROWS, story_signature, unpack
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from ingest.catalog.documents import Among, Signed
     from ingest.catalog.index import Prefetched
+    from ingest.catalog.index_run import RunInfo
     from ingest.catalog.store import Store
     from ingest.documents import Signature
 
@@ -72,7 +74,7 @@ class Neighbours:
         self._looked: _Looked | None = None
         self._added: dict[Kind, list[int]] = {"near": [], "story": []}
         self._anew: set[Kind] = set()
-        self._uncommitted = False
+        self._uncommitted = self._hasty = False
         self._crowded = self._counted = 0
         self.folder = store.folder
         self._cache = str(store.folder / "cache")
@@ -92,6 +94,13 @@ class Neighbours:
                 self._near.prefetch(self._near_keys([each.near for each in signatures])),
                 self._story.prefetch(_story_keys([each.story for each in signatures])),
             )
+
+    def hasten(self) -> None:
+        """Look up by compiled code from now on, if it was kept."""
+        self._hasty = True
+        read_kernel(self._cache)
+        for _, index in self._opened():
+            index.hasten()
 
     def near(self, signature: Signature) -> list[int]:
         """Documents that share a band of the near signature, those that share most first."""
@@ -193,11 +202,11 @@ class Neighbours:
 
     @cached_property
     def _near(self) -> BandIndex:
-        return self._open("near", self._bands.count, NEWEST)
+        return self._open("near", self._bands.count)
 
     @cached_property
     def _story(self) -> BandIndex:
-        return self._open("story", ROWS, NEWEST)
+        return self._open("story", ROWS)
 
     def _opened(self) -> Iterator[tuple[Kind, BandIndex]]:
         """Those indexes that were needed so far."""
@@ -206,21 +215,26 @@ class Neighbours:
         if "_story" in self.__dict__:
             yield "story", self._story
 
-    def _open(self, kind: Kind, width: int, cap: int | None) -> BandIndex:
+    def _open(self, kind: Kind, width: int) -> BandIndex:
         """Open an index; one that is missing or damaged is made anew from the catalog."""
-        folder = self._store.folder / "index" / kind
         try:
             files, unfiled = self._store.index_files(kind), self._store.unfiled(kind)
             if files or unfiled or not self._store.documents.any_decided():
-                index = BandIndex(folder, files, width, cap, self._cache)
+                index = self._index(kind, width, files)
                 return self._fill(kind, index, self._store.documents.some_signed(unfiled))
             log.info("index is made from the catalog", index=kind)
         except IndexDamaged as damage:
             log.warning("index is made anew", index=kind, reason=str(damage))
         self._anew.add(kind)
-        index = BandIndex(folder, [], width, cap, self._cache)
+        index = self._index(kind, width, [])
         among: Among = "survivors" if kind == "near" else "representing"
         return self._fill(kind, index, self._store.documents.all_signed(among))
+
+    def _index(self, kind: Kind, width: int, files: Sequence[RunInfo]) -> BandIndex:
+        index = BandIndex(self._store.folder / "index" / kind, files, width, NEWEST, self._cache)
+        if self._hasty:
+            index.hasten()
+        return index
 
     def _fill(self, kind: Kind, index: BandIndex, rows: Iterator[tuple[int, Signed]]) -> BandIndex:
         """Insert documents, some at a time."""

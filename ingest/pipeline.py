@@ -53,6 +53,10 @@ TOLD = 20
 """Quarantined documents that a run logs one by one, of each source: a broken export has
 thousands, for which a service manager would throw other lines away."""
 
+MANY = 1024
+"""Documents read from a source, from which on it has so many that compiled code is read: while
+the first are on their way through the workers, which is time that nobody else wants."""
+
 log = structlog.get_logger()
 
 T = TypeVar("T")
@@ -109,7 +113,8 @@ def ingest(job: Job, events: Iterable[Event]) -> Tally:
     """
     tally = job.tally
     make: Any = job.recipe.make  # takes the events that `_is_raw` picks, and only those
-    results = job.engine.map(make, _timed(events, tally, "read"), _is_raw)
+    read = _hastened(_timed(events, tally, "read"), job.judge.hasten)
+    results = job.engine.map(make, read, _is_raw)
     for batch in _timed(_batches(results, job.cancelled), tally, "prepare"):
         with job.turn():
             began = time.monotonic()
@@ -136,6 +141,14 @@ def _timed(items: Iterable[T], tally: Tally, stage: str) -> Iterator[T]:
         finally:
             _spend(tally, stage, time.monotonic() - began)
         yield item
+
+
+def _hastened(events: Iterable[Event], hasten: Callable[[], None]) -> Iterator[Event]:
+    """The same events; ``hasten`` is called once, where they turn out to be `MANY`."""
+    for count, event in enumerate(events, start=1):
+        if count == MANY:
+            hasten()
+        yield event
 
 
 def _spend(tally: Tally, stage: str, seconds: float) -> None:

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from ingest import memory
+from ingest.catalog import index_batch
+from ingest.catalog.documents import Documents
 from ingest.catalog.packed import Packer
 from ingest.catalog.store import Store
-from ingest.dedup import decide
+from ingest.dedup import decide, signatures, vectors
 from ingest.dedup.bands import Bands, choose, choose_for
 from ingest.dedup.decide import Rules
 from ingest.dedup.signatures import Reference
@@ -211,3 +214,39 @@ def test_an_index_made_anew_is_filed_with_the_next_batch(court: Court):
     (info,) = court.store.index_files("near")
     assert info.entries == 3 * BANDS.count
     assert court.store.unfiled("near") == []
+
+
+def test_much_to_decide_goes_over_to_code_that_was_kept(
+    court: Court, monkeypatch: pytest.MonkeyPatch
+):
+    index_kernel = pytest.importorskip("ingest.catalog.index_kernel")
+    kernel_similar = pytest.importorskip("ingest.dedup.kernel_similar")
+    read: list[str] = []
+    monkeypatch.setattr(index_kernel, "load", lambda _: read.append("locate"))
+    monkeypatch.setattr(kernel_similar, "load", lambda _: read.append("similar"))
+    monkeypatch.setattr(signatures, "best", lambda _: read.append("shingled") or Reference())
+    for there in (False, True):
+        for module in (index_batch, signatures, vectors):
+            monkeypatch.setattr(module, "kept", lambda name, _, there=there: there and name)
+        court.judge.hasten()
+        assert sorted(read) == (["locate", "shingled", "similar"] if there else [])
+    read.clear()
+    court.take([page(1, 60)], "page")  # opens the indexes
+    assert read == ["locate", "locate"]
+
+
+@pytest.mark.parametrize("room", [0, 1 << 20])
+def test_shingles_that_are_kept_spare_reading_the_text(
+    court: Court, monkeypatch: pytest.MonkeyPatch, room: int
+):
+    monkeypatch.setattr(memory, "SHINGLES", room)
+    texts: list[int] = []
+    text = Documents.text
+    monkeypatch.setattr(Documents, "text", lambda self, n: texts.append(n) or text(self, n))
+    signed = [Reference().sign((page(n % 2, 60), "", "en"), 128, 1) for n in range(4)]
+    for number, signature in enumerate(signed):
+        document = Packer().pack(Document("test", str(number), page(number % 2, 60) + "." * number))
+        with court.judge.batch([Prepared(document, signature)]):
+            assert court.judge.admit(document, signature).kind == ("near" if number > 1 else "")
+    # Not all that is looked up is what is copied: both pages share a band with any copy.
+    assert bool(texts) == (room == 0)

@@ -88,6 +88,10 @@ class BandIndex:
         self.capped = 0
         """Keys looked up so far that had all the entries the cap allows."""
 
+    def hasten(self) -> None:
+        """Look up by compiled code from now on, if it was kept."""
+        self._look.hasten()
+
     def runs(self) -> list[RunInfo]:
         """Files, oldest first: what the catalog should list once this is committed."""
         return [info for info, _ in self._files]

@@ -110,15 +110,31 @@ class Look:
             return Plain.look_up(keys, parts, self._cap)
         return Compiled.look_up(self._kernel, keys, parts, self._cap)
 
-    def _load(self, cache: str) -> None:
-        if self._asked <= self.COMPILING and not kept("locate", cache):
-            return
-        try:
-            from ingest.catalog import index_kernel  # noqa: PLC0415 - imports numba
+    def hasten(self) -> None:
+        """Go over to the kernel, if it was kept."""
+        if self._cache is not None and self._kernel is None:
+            self._kernel = read_kernel(self._cache)
 
-            self._kernel = index_kernel.load(cache)
-        except ImportError:  # numba is not installed
+    def _load(self, cache: str) -> None:
+        if self._asked <= self.COMPILING:
+            self.hasten()
+        elif (kernel := _kernel(cache)) is None:
             self._cache = None
+        else:
+            self._kernel = kernel
+
+
+def read_kernel(cache: str) -> Kernel | None:
+    """The kernel, if it was kept in this folder; half a second in the first call."""
+    return _kernel(cache) if kept("locate", cache) else None
+
+
+def _kernel(cache: str) -> Kernel | None:
+    try:
+        from ingest.catalog import index_kernel  # noqa: PLC0415 - imports numba
+    except ImportError:
+        return None
+    return index_kernel.load(cache)
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,12 +157,18 @@ class Shingler:
         self._texts = 0
         self._engine: Engine = Reference(cache)
 
+    def hasten(self) -> None:
+        """Go over to the kernel, if it was kept."""
+        if kept("shingled", self._cache):
+            self._engine = best(self._cache)
+            self._engine.shingles("a")  # reads it
+
     def shingles(self, text: str) -> NDArray[np.uint64]:
         """Sorted, unique shingle hashes, as `shingles.shingles` gives them."""
         self._texts += 1
-        if self._texts == self.COMPILING or (
-            self._texts == self.READING and kept("shingled", self._cache)
-        ):
+        if self._texts == self.READING:
+            self.hasten()
+        elif self._texts == self.COMPILING:
             self._engine = best(self._cache)
         return self._engine.shingles(text)
 

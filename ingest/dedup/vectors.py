@@ -79,6 +79,11 @@ class Vectors:
         figures: list[float] = found.tolist()
         return figures
 
+    def hasten(self) -> None:
+        """Compare by the kernel from now on, if it was kept."""
+        if self._cache is not None and self._kernel is None and kept("similar", self._cache):
+            self._load(self._cache)
+
     def _grow(self) -> None:
         """Double the room; what is added is written before it is read."""
         self._hashes = np.concatenate([self._hashes, self._hashes])
@@ -91,16 +96,16 @@ class Vectors:
 
     def _hastened(self) -> Callable[..., NDArray[np.float64]] | None:
         """Go over to the kernel if it is time."""
-        if self._cache is None or self._compared < self.READING:
-            return None
-        if self._compared == self.READING and not kept("similar", self._cache):
-            return None
-        if self._compared not in {self.READING, self.COMPILING}:
-            return None
+        if self._compared == self.READING:
+            self.hasten()
+        elif self._compared == self.COMPILING and self._cache is not None:
+            self._load(self._cache)
+        return self._kernel
+
+    def _load(self, cache: str) -> None:
         try:
             from ingest.dedup import kernel_similar  # noqa: PLC0415 - imports numba
         except ImportError:
             self._cache = None
         else:
-            self._kernel = kernel_similar.load(self._cache)
-        return self._kernel
+            self._kernel = kernel_similar.load(cache)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-import zstandard
-
 from ingest.catalog.meta import get_meta, set_meta
+from ingest.catalog.packed import unpack_text
 from ingest.errors import StoreError
 
 if TYPE_CHECKING:
@@ -83,14 +82,16 @@ class SQLiteLedger:
         self._wanted = make_wanted
         self._published = make_published
         self._link = make_link
-        self._decompress = zstandard.ZstdDecompressor()
 
     def settled(self) -> int:
         """Sequence number of the newest settled generation; 0 before the first."""
         return int(get_meta(self._connection, _SETTLED, "0"))
 
     def pending(self) -> Iterator[tuple[Any, Any]]:
-        """Every line that may differ from what is out, documents first, in order of arrival."""
+        """Every line that may differ from what is out, documents first, in order of arrival.
+
+        Raises `StoreError` where a text is not what was stored: it must not go out.
+        """
         for row in self._connection.execute(_DOCUMENTS):
             *known, revision, digest, shard = row
             yield self._pair("documents", known, self._record, (revision, digest, shard))
@@ -119,7 +120,7 @@ class SQLiteLedger:
         (text,) = self._connection.execute(
             "SELECT text FROM texts WHERE number = ?", (number,)
         ).fetchone()
-        return _record(id_, known[4:], self._decompress.decompress(text).decode())
+        return _record(id_, known[4:], text)
 
     def _link_of(self, known: list[Any]) -> dict[str, Any]:
         return self._link({"id": known[0], **dict(zip(_LINK, known[3:], strict=True))})
@@ -243,7 +244,7 @@ def _reason(reason: str, *, there: bool) -> str:
     return reason
 
 
-def _record(id_: str, known: list[Any], text: str) -> dict[str, Any]:
+def _record(id_: str, known: list[Any], text: bytes) -> dict[str, Any]:
     source, source_id, url, title, author, language, created, added = known[:8]
     words, content, story_id, story_similarity, extractor, run_id, metadata = known[8:]
     return {
@@ -258,7 +259,7 @@ def _record(id_: str, known: list[Any], text: str) -> dict[str, Any]:
         "language": language,
         "created": created,
         "added": added,
-        "text": text,
+        "text": unpack_text(text, content),
         "words": words,
         "content_hash": f"sha256:{content}",
         "story_id": story_id,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import zstandard
 
 from ingest.documents import document_id
+from ingest.errors import StoreError
 
 if TYPE_CHECKING:
     from ingest.documents import Document
@@ -82,9 +83,34 @@ class Packer:
         )
 
 
-def unpack_text(text: bytes) -> str:
-    """Read what `Packed.text` holds."""
-    return zstandard.ZstdDecompressor().decompress(text).decode()
+def unpack(frame: bytes) -> bytes:
+    """Decompress what the catalog holds; raises `StoreError` where it is damaged."""
+    try:
+        return zstandard.ZstdDecompressor().decompress(frame)
+    except zstandard.ZstdError as error:
+        raise _damaged() from error
+
+
+def unpack_text(text: bytes, content: str = "") -> str:
+    """Read what `Packed.text` holds; raises `StoreError` where it is damaged.
+
+    Neither SQLite nor these frames have checksums: most flipped bits only show where the
+    ``content`` that it must be is given, its SHA-256 in hexadecimal.
+    """
+    encoded = unpack(text)
+    if content and hashlib.sha256(encoded).hexdigest() != content:
+        raise _damaged()
+    try:
+        return encoded.decode()
+    except UnicodeDecodeError as error:
+        raise _damaged() from error
+
+
+def _damaged() -> StoreError:
+    return StoreError(
+        "a document in the catalog is not as it was stored: the file is damaged",
+        hint="Restore a backup (`ingest restore`), or move the store away.",
+    )
 
 
 def _digest(said: Described, content: str) -> bytes:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import zstandard
 
+from ingest.catalog.packed import unpack
 from ingest.documents import RawDocument
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Quarantine:
         ).fetchone()
         if row is None:
             return None
-        content = zstandard.decompress(row[2]) if row[2] else b""
+        content = unpack(row[2]) if row[2] else b""
         return _restore(source_id, row[0], content) if len(content) == row[1] else None
 
     def counts(self) -> dict[str, int]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import zstandard
 from documents_for_faults import write
 from permissions import sealed
 from support import Project
@@ -235,6 +236,24 @@ class TestDamage:
         done = run(made)
         told(done, "catalog.db", "restore")
         assert shards(made).items() >= before.items()
+
+    @pytest.mark.parametrize("what", ["its frame", "its letters"])
+    def test_a_text_in_the_catalog_that_is_another_never_goes_out(
+        self, made: Project, what: str
+    ) -> None:
+        """SQLite does not notice; the shard is lost, so that the text is needed again."""
+        with closing(open_database(made.store / "catalog.db", write=True)) as catalog:
+            asked = "SELECT number, text FROM texts ORDER BY number LIMIT 1"
+            number, text = catalog.execute(asked).fetchone()
+            said = bytearray(zstandard.decompress(text))
+            said[3] ^= 1
+            damaged = text[:-1] if what == "its frame" else zstandard.compress(bytes(said))
+            catalog.execute("UPDATE texts SET text = ? WHERE number = ?", (damaged, number))
+        (shard, *_) = made.current.glob("documents-*.jsonl")
+        shard.unlink()
+        told(made.here("corpus", "verify", "--repair"), "the file is damaged", "ingest restore")
+        assert made.here("corpus", "verify").returncode == 3
+        assert [path.name for path in made.current.glob("documents-*.jsonl")] == []
 
     def test_the_index_deleted(self, made: Project) -> None:
         file_index(made)

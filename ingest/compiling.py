@@ -94,6 +94,18 @@ def claim(name: str, folder: str) -> Iterator[bool]:
             yield True
 
 
+@contextmanager
+def one_makes(name: str, folder: Path) -> Iterator[None]:
+    """Wait where another process makes the same just now, to read what it leaves.
+
+    Raises OSError where the folder cannot be written.
+    """
+    with (folder / f"{name}.lock").open("w") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _sources(function: Callable[..., Any]) -> str:
     """Name the state of all modules beside the function's; 1 ms.
 
@@ -113,12 +125,10 @@ def _chosen(folder: str) -> Path | None:
 
 @contextmanager
 def _one_compiles(folder: Path, name: str) -> Iterator[None]:
-    """Wait where another process compiles the same just now, to read what it leaves."""
-    if fcntl is None or next(folder.rglob(f"*.{name}-*.nbi"), None):
+    if next(folder.rglob(f"*.{name}-*.nbi"), None):
         yield
         return
-    with (folder / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with one_makes(name, folder):
         yield
 
 

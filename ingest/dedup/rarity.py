@@ -23,20 +23,19 @@ Source of the lists: Robyn Speer, wordfreq, doi:10.5281/zenodo.7199437.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest.compiling import untimed
+from ingest.compiling import one_makes, untimed
 from ingest.dedup.tokens import fmix64, tokenise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -132,17 +131,21 @@ def run_hashes(
 
 @lru_cache(maxsize=4)
 def load(language: str, folder: Path | None = None) -> Rarity:
-    """Table of a language (ISO 639-1): 0.4 s for English, 4 MB; kept for four languages.
+    """Table of a language (ISO 639-1): 0.2 s for English, 4 MB; kept for four languages.
 
-    With ``folder``, the table is written there once and mapped into memory afterwards
-    (3 ms, shared between processes); a folder that cannot be written is done without.
+    With ``folder``, the table is written there once, by one process while others wait, and
+    mapped into memory afterwards (3 ms, shared between them); a folder that cannot be written
+    is done without.
     """
     language = RELATIVES.get(language, language)
     with untimed():
         if folder is None:
             return _make(language)
-        name = f"rarity-{language}-{table_version().replace('/', '-')}.npy"
-        return _map(folder / name, language) or _keep(folder / name, _make(language))
+        path = folder / f"rarity-{language}-{table_version().replace('/', '-')}.npy"
+        found = _map(path, language)
+        if found is None:
+            found = _kept(path, language) if _listed(language) else _make(language)
+        return found
 
 
 def _make(language: str) -> Rarity:
@@ -151,7 +154,7 @@ def _make(language: str) -> Rarity:
     if not words:
         none = np.empty(0, dtype=np.uint64)
         return Rarity(language, none, none.astype(np.float32), PER_CHARACTER, UNLISTED_RUN)
-    hashes, shares = _tokens(words, np.array(uses))
+    hashes, shares = _tokens(words, uses)
     unique, places = np.unique(hashes, return_inverse=True)
     zipf = np.log10(np.bincount(places, weights=shares)) + _LOG_OF_CERTAINTY
     rarity = np.clip(_COMMONEST - zipf, 0.0, RAREST)
@@ -160,41 +163,52 @@ def _make(language: str) -> Rarity:
     return Rarity(language, unique[rare], rounded[rare])
 
 
-def _list(language: str) -> tuple[list[str], list[float]]:
-    """Words of a language and their share of all uses; empty where there is no list."""
+def _list(language: str) -> tuple[list[str], NDArray[np.float64]]:
+    """Words of a language and their share of all uses; empty where there is no list.
+
+    A word with a nought in it stands for all numbers of its shape (``0000``, ``0.0``).
+    """
+    path = _listed(language)
+    if not path:
+        return [], np.empty(0)
+    from wordfreq import read_cBpack  # noqa: PLC0415 - it was found
+
+    # not get_frequency_dict, which would keep 40 MB of strings for good
+    groups = read_cBpack(path)[: _LAST_GROUP + 1]
+    noughts = {word: at for at, group in enumerate(groups) for word in group if "0" in word}
+    words = [[word for word in group if word not in noughts or len(word) == 1] for group in groups]
+    sizes = [len(group) for group in words]
+    shares = [np.repeat(_share(np.arange(len(words))), sizes)]
+    for digits in range(2, _DIGITS + 1):
+        shape = noughts.get("0" * digits)
+        if shape is not None:
+            numbers, parts = _numbers(digits)
+            words.append(numbers)
+            shares.append(_share(shape) * parts)
+    return list(chain.from_iterable(words)), np.concatenate(shares)
+
+
+def _listed(language: str) -> str:
+    """File of a language's list, ``""`` where there is none."""
     try:
         import wordfreq  # noqa: PLC0415 - 0.3 s, needed only where no table is kept
     except ImportError:
-        return [], []
-    path = wordfreq.available_languages("best").get(language)
-    if path is None:
-        return [], []
-    # not get_frequency_dict, which would keep 40 MB of strings for good
-    groups = wordfreq.read_cBpack(path)
-    shares = {
-        word: 10.0 ** (-place / _CENTIBEL)
-        for place, group in enumerate(groups[: _LAST_GROUP + 1])
-        for word in group
-    }
-    words = {word: share for word, share in shares.items() if not _is_shape(word)}
-    words.update(_numbers(shares))
-    return list(words), list(words.values())
+        return ""
+    return str(wordfreq.available_languages("best").get(language, ""))
 
 
-def _is_shape(word: str) -> bool:
-    """Whether an entry of the list stands for all numbers of its shape (``0000``, ``0.0``)."""
-    return len(word) > 1 and "0" in word
+def _share(place: NDArray[np.int64] | int) -> NDArray[np.float64]:
+    """Share of all uses of a word in one of wordfreq's groups."""
+    return np.power(10.0, -np.asarray(place) / _CENTIBEL)
 
 
-def _numbers(shares: dict[str, float]) -> Iterator[tuple[str, float]]:
-    """Numbers of two to `_DIGITS` digits and their shares, by wordfreq's estimate."""
+@cache
+def _numbers(digits: int) -> tuple[list[str], NDArray[np.float64]]:
+    """Numbers of so many digits, and their shares of the uses of all, by wordfreq's estimate."""
     from wordfreq.numbers import digit_freq  # noqa: PLC0415 - as above
 
-    for digits in range(2, _DIGITS + 1):
-        shape = shares.get("0" * digits, 0.0)
-        for number in range(10**digits if shape else 0):
-            word = str(number).zfill(digits)
-            yield word, shape * digit_freq(word) / TELLING
+    numbers = [str(number).zfill(digits) for number in range(10**digits)]
+    return numbers, np.array([digit_freq(number) / TELLING for number in numbers])
 
 
 def _tokens(
@@ -212,19 +226,29 @@ def _tokens(
     )
 
 
-def _keep(path: Path, rarity: Rarity) -> Rarity:
-    """Write a table for the next process, by rename; without a writable folder, do nothing."""
-    if not rarity.hashes.size:
-        return rarity
+def _kept(path: Path, language: str) -> Rarity:
+    """Make a table and write it for others, unless another has just done so."""
+    rarity: Rarity | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with one_makes(path.stem, path.parent):
+            rarity = _map(path, language)
+            if rarity is None:
+                rarity = _make(language)
+                _write(path, rarity)
+    except OSError:  # the folder cannot be written, or is full
+        pass
+    return rarity or _make(language)
+
+
+def _write(path: Path, rarity: Rarity) -> None:
+    """Write a table, by rename."""
     draft = path.with_suffix(f".{os.getpid()}")
     padded = np.zeros(rarity.hashes.size + 1 & ~1, dtype=np.float32)
     padded[: rarity.rarity.size] = rarity.rarity
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            np.save(file, np.concatenate([rarity.hashes, padded.view(np.uint64)]))
-        draft.replace(path)
-    return rarity
+    with draft.open("wb") as file:
+        np.save(file, np.concatenate([rarity.hashes, padded.view(np.uint64)]))
+    draft.replace(path)
 
 
 def _map(path: Path, language: str) -> Rarity | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,7 +97,7 @@ def test_kept_table_is_the_made_one(tmp_path: Path):
 def test_a_damaged_table_is_made_anew(tmp_path: Path, damage: bytes):
     rarity.load.cache_clear()
     made = rarity.load("is", tmp_path)
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.npy")
     del made
     file.write_bytes(damage)
     rarity.load.cache_clear()
@@ -108,6 +109,17 @@ def test_a_folder_that_cannot_be_written_is_done_without(tmp_path: Path):
     (tmp_path / "file").write_text("in the way")
     rarity.load.cache_clear()
     assert rarity.load("is", tmp_path / "file").hashes.size > 10_000
+
+
+def test_of_several_processes_one_makes_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    made: list[str] = []
+    make = rarity._make
+    monkeypatch.setattr(rarity, "_make", lambda language: made.append(language) or make(language))
+    load = rarity.load.__wrapped__
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.map(lambda _: load("is", tmp_path), range(2))
+    assert made == ["is"]
+    assert np.array_equal(one.hashes, other.hashes)
 
 
 def test_unlisted_languages_leave_no_file(tmp_path: Path):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Kind: TypeAlias = Literal["exact", "near", "story"]
 
+UNKNOWN = "und"
+"""ISO 639's code where the language of a text is not known."""
+
 _TIGHT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -163,7 +166,7 @@ class Document:
     title: str = ""
     author: str = ""
     created: str = ""
-    language: str = "und"
+    language: str = UNKNOWN
     url: str = ""
     words: int = 0
     site: str = ""

@@ -2,10 +2,10 @@
 
 It acts when it is imported because a fork server offers no other moment.  One document
 of each kind goes through extraction, normalising and signing, so that models and tables
-(2 s of processor time) are in memory before workers are forked.  A worker then starts
+(1 s of processor time) are in memory before workers are forked.  A worker then starts
 with them, a worker that replaces a killed one too, and no document's time limit pays for
 what is loaded on first use.  The signing kernel is left out: a run of a few documents
-never needs it.
+never needs it.  So are rarity tables, which a store keeps and workers map into memory.
 
 Whatever fails here fails again in a worker, where it is reported.
 """
@@ -22,7 +22,7 @@ LINE = b"The doors of the old harbour opened on Monday, and many people came to 
 def warm() -> None:
     """Take one page and one text through the stages that run in workers."""
     from ingest.dedup.signatures import Signer  # noqa: PLC0415 - heavy
-    from ingest.documents import Extracted, RawDocument  # noqa: PLC0415 - heavy
+    from ingest.documents import UNKNOWN, Extracted, RawDocument  # noqa: PLC0415 - heavy
     from ingest.extract import ExtractOptions, extract  # noqa: PLC0415 - heavy
     from ingest.normalise import NormaliseOptions, normalise  # noqa: PLC0415 - heavy
 
@@ -31,7 +31,7 @@ def warm() -> None:
         found = extract(raw, ExtractOptions())
         if isinstance(found, Extracted):
             normalise(raw, found, "", NormaliseOptions())
-    Signer().sign("warm", "up", "en")
+    Signer().sign("warm", "up", UNKNOWN)
 
 
 with contextlib.suppress(Exception):  # the server must live: see above

@@ -34,6 +34,7 @@ import numpy as np
 
 from ingest.compiling import one_makes, untimed
 from ingest.dedup.tokens import fmix64, tokenise
+from ingest.documents import UNKNOWN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -190,6 +191,8 @@ def _list(language: str) -> tuple[list[str], NDArray[np.float64]]:
 
 def _listed(language: str) -> str:
     """File of a language's list, ``""`` where there is none."""
+    if language == UNKNOWN:
+        return ""
     try:
         import wordfreq  # noqa: PLC0415 - 0.3 s, needed only where no table is kept
     except ImportError:

@@ -18,7 +18,7 @@ from ingest.compiling import claim, kept, spend, spent, untimed
 from ingest.dedup import minhash, shingles
 from ingest.dedup.characters import UNICODE
 from ingest.dedup.tokens import HASH, tokenise
-from ingest.documents import Signature
+from ingest.documents import UNKNOWN, Signature
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,7 +137,7 @@ class Patient:
         with untimed(), claim("kernel", self._folder) as mine:
             if mine and (worth or kept("sign", self._folder)):
                 self._engine = best(self._folder)
-                self._engine.sign(("a", "", "und"), 1, 1)  # compiles: while others wait for none
+                self._engine.sign(("a", "", UNKNOWN), 1, 1)  # compiles: while others wait for none
 
 
 class Shingler:
@@ -195,7 +195,7 @@ class Signer:
             f"minhash={minhash.SCHEME}/{self.permutations}/{self.seed} story={story.VERSION}"
         )
 
-    def sign(self, text: str, title: str = "", language: str = "und") -> Signature:
+    def sign(self, text: str, title: str = "", language: str = UNKNOWN) -> Signature:
         """Both signatures of one document, and its term vector."""
         document = (text, title, language)
         return engine(self.cache).sign(document, self.permutations, self.seed)

@@ -10,7 +10,7 @@ from functools import cache
 
 import pycld2
 
-UNKNOWN = "und"
+from ingest.documents import UNKNOWN
 
 _SAMPLE = 300  # characters: 30 µs, where the whole of a 300-word text takes 130
 _LONG_SAMPLE = 3000  # looked at only where the short one leaves doubt

@@ -27,7 +27,7 @@ from ingest.publish.ids import Ids
 from ingest.publish.layout import CHANGES, MANIFEST, Layout, compression_of
 from ingest.publish.lines import CHANGE_FIELDS, DOCUMENT_FIELDS, ID_AT, LINK_FIELDS, id_of
 from ingest.publish.manifest import Manifest, Shard, decode
-from ingest.publish.reading import DAMAGED, line_at, open_shard
+from ingest.publish.reading import DAMAGED, as_promised, line_at, open_shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -181,13 +181,15 @@ class Corpus:
 
     def documents(self) -> Iterator[CorpusDocument]:
         """Give every document, in order of arrival, in constant memory."""
-        for body in self.bodies():
-            yield CorpusDocument._make(_document(body))
+        with as_promised(self.path):
+            for body in self.bodies():
+                yield CorpusDocument._make(_document(body))
 
     def links(self) -> Iterator[CorpusLink]:
         """Give every link, in order of arrival."""
-        for body in self.bodies("links"):
-            yield CorpusLink._make(_link(body))
+        with as_promised(self.path):
+            for body in self.bodies("links"):
+                yield CorpusLink._make(_link(body))
 
     def document(self, id_: str) -> CorpusDocument | None:
         """Give one document, or None.
@@ -197,10 +199,11 @@ class Corpus:
         """
         if not re.fullmatch("[0-9a-f]{32}", id_):
             return None
-        for shard in self.manifest.of("documents"):
-            line = self._find(shard, id_)
-            if line:
-                return CorpusDocument._make(_document(self._parse(line)))
+        with as_promised(self.path):
+            for shard in self.manifest.of("documents"):
+                line = self._find(shard, id_)
+                if line:
+                    return CorpusDocument._make(_document(self._parse(line)))
         return None
 
     def changes(self, since: int) -> Iterator[Change]:
@@ -229,7 +232,8 @@ class Corpus:
         for link in self.links():
             stories.setdefault(link.group, []).append(link)
         named = {id_ for links in stories.values() for link in links for id_ in (link.id, link.of)}
-        present = {id_ for line in self.lines() if (id_ := id_of(line)) in named}
+        with as_promised(self.path):
+            present = {id_ for line in self.lines() if (id_ := id_of(line)) in named}
         for group, links in stories.items():
             ids = dict.fromkeys(id_ for link in links for id_ in (link.of, link.id))
             yield Story(
@@ -240,9 +244,10 @@ class Corpus:
             )
 
     def _changes(self, since: int) -> Iterator[Change]:
-        for number in range(since + 1, self.sequence + 1):
-            for line in self._change_file(number).splitlines():
-                yield Change._make(_change(self._parse(line)))
+        with as_promised(self.path):
+            for number in range(since + 1, self.sequence + 1):
+                for line in self._change_file(number).splitlines():
+                    yield Change._make(_change(self._parse(line)))
 
     def _change_file(self, number: int) -> bytes:
         if number == self.sequence:

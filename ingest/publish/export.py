@@ -23,6 +23,7 @@ import orjson
 from ingest.errors import UsageError
 from ingest.publish.files import remove, storing
 from ingest.publish.lines import CHANGE_FIELDS, DOCUMENT_FIELDS, LINK_FIELDS, METADATA_FIELDS
+from ingest.publish.reading import as_promised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -129,7 +130,7 @@ def export(corpus: Corpus, target: Path, options: ExportOptions) -> Exported:
     """
     _check_target(target, options)
     suffix = f".{options.format}"
-    with storing(target, "the export"), ExitStack() as stack:
+    with storing(target, "the export"), as_promised(corpus.path), ExitStack() as stack:
         sinks = {}
         for split in SPLITS if options.splits else ("",):
             path = target / f"{split}{suffix}" if split else target
@@ -158,8 +159,9 @@ def _check_target(target: Path, options: ExportOptions) -> None:
 
 def export_lines(corpus: Corpus, options: ExportOptions) -> Iterator[bytes]:
     """Give the lines of a JSONL export, newlines included: for standard output."""
-    for document in _documents(corpus, options):
-        yield orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+    with as_promised(corpus.path):
+        for document in _documents(corpus, options):
+            yield orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _documents(corpus: Corpus, options: ExportOptions) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ingest.errors import CorpusError
-from ingest.publish.layout import MANIFEST, Compression
+from ingest.publish.layout import MANIFEST, TABLES, Compression
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +37,11 @@ class Shard:
     sha256: str
     ids: str = ""
     ids_sha256: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where there is no such table."""
+        if self.table not in TABLES:
+            raise ValueError(f"there is no table {self.table!r}")
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
+from ingest.errors import CorpusError
 from ingest.publish.layout import compression_of
 
 if TYPE_CHECKING:
@@ -76,6 +78,18 @@ class _Unzstd(io.RawIOBase):
         except self._damaged as error:
             raise DamagedShardError(str(error)) from error
         return True
+
+
+@contextmanager
+def as_promised(where: Path) -> Iterator[None]:
+    """Tell lines that are JSON but no documents, links or changes; around reading alone."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorpusError(
+            f"{where} holds a line that is not as it was published: {error}",
+            hint="run `ingest corpus verify --repair`",
+        ) from error
 
 
 def read_lines(path: Path) -> Iterator[bytes]:

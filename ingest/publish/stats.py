@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest.publish.layout import Layout
+from ingest.publish.reading import as_promised
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,12 +48,13 @@ def stats(corpus: Corpus) -> Stats:
     years: Counter[str] = Counter()
     stories: set[bytes] = set()
     words = 0
-    for document in corpus.documents():
-        sources[document.source] += 1
-        languages[document.language] += 1
-        years[document.created[:4]] += 1
-        stories.add(bytes.fromhex(document.story_id))
-        words += document.words
+    with as_promised(corpus.path):
+        for document in corpus.documents():
+            sources[document.source] += 1
+            languages[document.language] += 1
+            years[document.created[:4]] += 1
+            stories.add(bytes.fromhex(document.story_id))
+            words += document.words
     manifest = corpus.manifest
     layout = Layout(corpus.path.parent.parent)
     return Stats(

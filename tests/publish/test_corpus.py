@@ -1,18 +1,27 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from publish_memory import MemoryLedger, contents, document, gone, ids, link, publisher
 
 from ingest.errors import CorpusError
-from ingest.publish.corpus import CorpusDocument, open_corpus
+from ingest.publish.corpus import Corpus, CorpusDocument, open_corpus
+from ingest.publish.export import ExportOptions, Filters, export_lines
+from ingest.publish.stats import stats
+from ingest.publish.verify import verify
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 
 @pytest.fixture
@@ -177,6 +186,78 @@ def test_a_damaged_manifest_is_noticed(tmp_path: Path, ledger: MemoryLedger) -> 
         manifest.write_bytes(broken)
         with pytest.raises(CorpusError, match=r"manifest\.json"):
             open_corpus(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus of everything: changes, removals, stories, copies, merged shards."""
+    folder, ledger = tmp_path_factory.mktemp("small"), MemoryLedger()
+    target = publisher(folder / "corpus", shard_rows=3, keep_generations=1)
+    ledger.want(*(document(f"d{number}") for number in range(5)), link("copy", "d1"))
+    target.publish(ledger, "one")
+    ledger.want(document("d3", "changed", "changed"), gone("d4"), link("d0", "d1", "story"))
+    target.publish(ledger, "two")
+    return folder
+
+
+READ: list[Callable[[Corpus], object]] = [
+    lambda corpus: list(corpus.documents()),
+    lambda corpus: list(corpus.links()),
+    lambda corpus: list(corpus.groups()),
+    lambda corpus: list(corpus.changes(0)),
+    lambda corpus: [corpus.document(id_) for id_ in ids(["d1", "d2"])],
+    stats,
+    lambda corpus: list(export_lines(corpus, ExportOptions(canonical=True))),
+    lambda corpus: list(export_lines(corpus, ExportOptions(filters=Filters(one_per_story=True)))),
+]
+"""Everything that a consumer may ask."""
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_flipped_bit_is_told_or_does_no_harm(small: Path, data: st.DataObject) -> None:
+    """In whichever file: an error that says so, or an answer, never a bug's traceback."""
+    files = sorted(path for path in small.rglob("*") if path.is_file() and path.stat().st_size)
+    with TemporaryDirectory() as folder:
+        shutil.copytree(small, folder, symlinks=True, dirs_exist_ok=True)
+        damaged = folder / data.draw(st.sampled_from(files)).relative_to(small)
+        content = bytearray(damaged.read_bytes())
+        content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        damaged.write_bytes(content)
+        verify(Path(folder) / "corpus")
+        for read in READ:
+            with suppress(CorpusError), open_corpus(folder) as corpus:
+                read(corpus)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("documents-*", b'"title"', b'"tItle"'),
+        ("documents-*", b'"story_id":"', b'"story_id":"g'),
+        ("links-*", b'"kind"', b'"kInd"'),
+        ("changes.jsonl", b'"reason"', b'"reasoN"'),
+        ("ids-*", b"", b""),
+        ("manifest.json", b'"table": "links"', b'"table": "lInks"'),
+    ],
+)
+def test_lines_that_are_json_and_nothing_else_are_told(
+    small: Path, tmp_path: Path, file: str, old: bytes, new: bytes
+) -> None:
+    shutil.copytree(small, tmp_path / "store", symlinks=True)
+    for path in (tmp_path / "store/corpus/current").glob(file):
+        whole = path.read_bytes()
+        data = whole.replace(old, new) if old else whole[:32] + b"\xff" * (len(whole) - 32)
+        path.write_bytes(data)
+    told = 0
+    for read in READ:
+        try:
+            with open_corpus(tmp_path / "store") as corpus:
+                read(corpus)
+        except CorpusError as error:
+            told += 1
+            assert "verify --repair" in error.hint  # noqa: PT017 - others may read what is whole
+    assert told
 
 
 def test_current_that_is_not_ours(tmp_path: Path, ledger: MemoryLedger) -> None:

@@ -29,6 +29,7 @@ from ingest.catalog.store import Store
 from ingest.catalog.views import Views
 from ingest.errors import StoreError, UsageError
 from ingest.publish.files import link_file
+from ingest.publish.layout import Layout
 from ingest.publish.repair import repair
 from ingest.read import rawforget
 from ingest.read.rawforget import Target
@@ -253,7 +254,11 @@ def backup(settings: Settings, target: Path, options: RunOptions = RunOptions())
 
 
 def restore(settings: Settings, origin: Path, options: RunOptions = RunOptions()) -> Path | None:
-    """Put a backup in the store's place; what was there is moved aside, and its new name given."""
+    """Put a backup in the store's place; what was there is moved aside, and its new name given.
+
+    Where the store that it replaces has published since, the corpus is published anew under
+    a number that no consumer has seen, without history: all are told to start over.
+    """
     if not (origin / "catalog.db").is_file():
         raise UsageError(f"{origin} is no backup: it holds no catalog.db")
     with closing(Store(origin, write=False)) as backed_up:
@@ -265,6 +270,7 @@ def restore(settings: Settings, origin: Path, options: RunOptions = RunOptions()
         fresh = folder.with_name(f"{folder.name}.partial")
         shutil.rmtree(fresh, ignore_errors=True)
         _copy_tree(origin, fresh)
+        _move_past(settings, fresh, Layout(folder / "corpus").newest(), options)
         os.sync()
         used = (folder / "catalog.db").exists()
         folder.rename(aside)
@@ -273,6 +279,16 @@ def restore(settings: Settings, origin: Path, options: RunOptions = RunOptions()
             _keep_page(aside, folder)
             return None
         return aside
+
+
+def _move_past(settings: Settings, fresh: Path, seen: int, options: RunOptions) -> None:
+    """Bring a copied store beyond a sequence number that its corpus would give out again."""
+    with closing(Store(fresh, write=True)) as store:
+        ledger = open_ledger(store)
+        publisher = make_publisher(settings.model_copy(update={"store": fresh}), options)
+        if publisher.recover(ledger).sequence < seen:
+            ledger.skip(seen + 1)
+            repair(publisher, ledger, options.run_id or new_run_id(options.clock()))
 
 
 def _copy_tree(origin: Path, target: Path) -> None:

@@ -16,7 +16,7 @@ from ingest import upkeep
 from ingest.app import RunOptions
 from ingest.catalog.lock import writer_lock
 from ingest.catalog.store import Store
-from ingest.errors import StoreError, StoreLocked, UsageError
+from ingest.errors import CorpusError, StoreError, StoreLocked, UsageError
 from ingest.publish.corpus import open_corpus
 
 if TYPE_CHECKING:
@@ -176,6 +176,26 @@ class TestBackup:
         with pytest.raises(StoreError, match="no lock can be taken"):
             upkeep.backup(project.settings(), tmp_path / "copy")
         assert not (tmp_path / "copy").exists()
+
+    def test_a_consumer_that_saw_more_than_the_backup_has_is_told(
+        self, project: Project, tmp_path: Path
+    ) -> None:
+        """Else it would take the next changes, under numbers that it knows, for those it had."""
+        project.run()
+        before = project.records()
+        copy = upkeep.backup(project.settings(), tmp_path / "copy")
+        (project.seeds / "more.txt").write_text("Something else.\n\n" + "The pier is new. " * 40)
+        project.run(options=RunOptions())
+        upkeep.restore(project.settings(), copy)
+        assert project.records() == before
+        assert upkeep.mend(project.settings()) == []
+        (project.seeds / "more.txt").write_text("Yet another.\n\n" + "The harbour is old. " * 40)
+        project.run(options=RunOptions())
+        with open_corpus(project.store) as corpus:
+            for seen in (1, 2):
+                with pytest.raises(CorpusError, match="no longer reaches back"):
+                    corpus.changes(seen)
+            assert len(list(corpus.changes(corpus.sequence - 1))) == 1
 
     def test_a_backup_waits_for_the_run_that_is_under_way(
         self, project: Project, tmp_path: Path

@@ -209,6 +209,11 @@ class SQLiteLedger:
             )
         self._connection.execute("COMMIT")
 
+    def skip(self, sequence: int) -> None:
+        """Count on from ``sequence``, which a store gave out that this one replaces; durable."""
+        self.discard()
+        set_meta(self._connection, _SETTLED, str(sequence))
+
     def adopt(self, sequence: int, rows: Iterable[Any]) -> None:
         """Believe the corpus: exactly ``rows`` are out, as of ``sequence``; durable."""
         self.discard()

@@ -107,6 +107,13 @@ class Layout:
         """Sequence numbers of the change files that exist, ascending."""
         return _numbers(self.changes, ".jsonl")
 
+    def newest(self) -> int:
+        """The highest sequence number of which anything is there, 0 where there is nothing.
+
+        Consumers have seen no higher one, whatever `current` names.
+        """
+        return max([*self.kept(), *self.history()], default=0)
+
 
 def shard_name(table: Table, birth: tuple[int, int], sequence: int, suffix: str) -> str:
     """Name of the shard that ``sequence`` writes; ``birth`` is that of its first line's shard."""

@@ -112,6 +112,14 @@ class RepairableLedger(Ledger, Protocol):
         """
         ...
 
+    def skip(self, sequence: int) -> None:
+        """Count on from ``sequence``, which was given out by a store that this one replaces.
+
+        Nothing is out under it here: the next publication has to write everything.
+        Durable; what was staged is forgotten.
+        """
+        ...
+
     def adopt(self, sequence: int, rows: Iterable[Published]) -> None:
         """Believe the corpus: exactly ``rows`` are out, as of ``sequence``; durable.
 

@@ -198,6 +198,19 @@ class LedgerContract:
         harness.ledger.pend(None)
         assert [wanted.id for wanted, _ in _documents(harness)] == [a, b]
 
+    def test_numbers_can_be_skipped(self, harness: Harness) -> None:
+        one = harness.want("a", "text of a")
+        out(harness, row(one))
+        two = harness.want("b", "text of b")
+        harness.ledger.stage(2, [row(two)])
+        harness.ledger.skip(7)
+        harness.reopen()
+        assert harness.ledger.settled() == 7
+        assert known(harness) == {(one, 1, "documents-a")}
+        assert [wanted.id for wanted, _ in _documents(harness)] == [two]
+        out(harness, row(two))
+        assert harness.ledger.settled() == 8
+
     def test_the_corpus_can_be_believed(self, harness: Harness) -> None:
         a, b, c = (harness.want(name, f"text of {name}") for name in "abc")
         out(harness, row(a, 2), row(b, 5))

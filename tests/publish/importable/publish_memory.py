@@ -96,6 +96,10 @@ class MemoryLedger:
             for key in self.truth:
                 self.reasons.setdefault(key, "repaired")
 
+    def skip(self, sequence: int) -> None:
+        self.discard()
+        self.sequence = sequence
+
     def adopt(self, sequence: int, rows: Iterable[Published]) -> None:
         found = {(row.table, row.id): row for row in rows}
         lost = {key: row._replace(shard="") for key, row in self.out.items() if key not in found}
@@ -145,6 +149,10 @@ class FileLedger(MemoryLedger):
 
     def pend(self, shards: Iterable[str] | None) -> None:
         super().pend(shards)
+        self._save()
+
+    def skip(self, sequence: int) -> None:
+        super().skip(sequence)
         self._save()
 
     def adopt(self, sequence: int, rows: Iterable[Published]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from ingest.extract.selectors import remember
@@ -21,7 +22,7 @@ def trafilatura() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its downloader misses PySocks, and is never used
         import trafilatura as library  # noqa: PLC0415 - heavy
-        from trafilatura import xpaths  # noqa: PLC0415 - the same
 
-    remember(xpaths)
+    for name in ("xpaths", "baseline"):
+        remember(import_module(f"trafilatura.{name}"))
     return library

@@ -1,7 +1,7 @@
 """Whether a corpus is what it says it is: every hash, row, id, link and change.
 
 Each `Problem` says what is wrong, where, and which command mends it.  Reads everything
-once; memory grows with the number of documents (about 300 bytes each).
+once; memory grows with the number of documents: 0.7 kB each, 0.9 with the catalog's side.
 """
 
 from __future__ import annotations

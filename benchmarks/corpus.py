@@ -47,18 +47,20 @@ class Feed:
 
     def want(self, first: int, count: int) -> None:
         """Add documents ``first`` to ``first + count``."""
-        self.wanted = ((self._document(first + n), None) for n in range(count))
+        self.wanted = self._documents(first, count)
 
-    def _document(self, number: int) -> Wanted:
-        made, id_ = self.bodies[number % len(self.bodies)], f"{number:032x}"
-        made["id"] = made["story_id"] = id_
-        return Wanted("documents", id_, made, "new")
+    def _documents(self, first: int, count: int) -> Iterator[tuple[Wanted, None]]:
+        bodies = self.bodies
+        for number in range(first, first + count):
+            made, id_ = bodies[number % len(bodies)], f"{number:032x}"
+            made["id"] = made["story_id"] = id_
+            yield Wanted("documents", id_, made, "new"), None
 
     def settled(self) -> int:
         return self.sequence
 
     def pending(self) -> Iterator[tuple[Wanted, Published | None]]:
-        yield from self.wanted
+        return iter(self.wanted)
 
     def stage(self, _sequence: int, rows: Iterable[Row]) -> None:
         self.rows.update((row[1], Published(*row)) for row in rows if row[1] in self.remember)

@@ -87,7 +87,7 @@ def body(number: int, text: str, content_hash: str) -> dict[str, Any]:
     return {
         "schema": "ingest/record/v1",
         "id": f"{number:032x}",
-        "revision": 0,
+        "revision": 1,
         "source": "made",
         "source_id": f"articles/{number}.txt",
         "url": f"https://example.org/articles/{number}",

@@ -255,7 +255,7 @@ def _record(id_: str, known: list[Any], text: bytes) -> dict[str, Any]:
     return {
         "schema": "ingest/record/v1",
         "id": id_,
-        "revision": 0,  # publishing knows it
+        "revision": 1,  # publishing knows it where the document was out
         "source": source,
         "source_id": source_id,
         "url": url,

@@ -10,6 +10,7 @@ from ingest.publish.manifest import ChangeFile
 from ingest.publish.shards import ShardWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 Op: TypeAlias = Literal["add", "update", "remove"]
@@ -31,13 +32,13 @@ class ChangeWriter:
         self._kind: tuple[Op, int, str] = ("add", 1, "")
         self._ids: list[str] = []
 
-    def put(self, op: Op, id_: str, revision: int, reason: str) -> None:
-        """Write one line; ``id_`` is hexadecimal."""
+    def put(self, op: Op, ids: Iterable[str], revision: int, reason: str) -> None:
+        """Write a line for each of the ids, which are hexadecimal."""
         kind = (op, revision, reason)
-        if kind != self._kind or len(self._ids) == _MOST:
+        if kind != self._kind or len(self._ids) >= _MOST:
             self._flush()
             self._kind = kind
-        self._ids.append(id_)
+        self._ids += ids
 
     def close(self) -> ChangeFile:
         """Finish the file, make its content durable, and say what it is."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ingest.errors import CorpusError
 from ingest.publish.changing import ChangeWriter
 from ingest.publish.edits import Edit, Edits
-from ingest.publish.encode import digest_of, line_of
+from ingest.publish.encode import digest_of, encode_new, line_of
 from ingest.publish.files import link_file, remove
 from ingest.publish.layout import (
     CHANGES,
@@ -29,7 +30,7 @@ from ingest.publish.shards import ShardWriter
 from ingest.publish.tiers import Limits, Part, pack_all, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from ingest.publish.changing import Op
@@ -67,6 +68,10 @@ class Site:
         return self.layout.generation(self.previous)
 
 
+_TOGETHER = 16
+"""New lines that are written together; more cost as much a line."""
+
+
 class Draft:
     """Collects differences; nothing is on disk until there is one.
 
@@ -78,6 +83,8 @@ class Draft:
         self._site = site
         self._tables = {table: _Table(site, table) for table in TABLES}
         self._changes: ChangeWriter | None = None
+        self._new: list[Wanted] = []
+        self._kind: tuple[Table, str] = ("documents", "")
 
     def begin(self) -> None:
         """Make the generation's folder: from here on there is something to publish."""
@@ -94,17 +101,31 @@ class Draft:
 
     def take(self, wanted: Wanted, published: Published | None) -> None:
         """Compare one line as it ought to be with how it is, and write the difference."""
-        name, id_, body, _ = wanted
+        name, id_, body, reason = wanted
+        if published is None and body is not None:
+            if len(self._new) == _TOGETHER or (name, reason) != self._kind:
+                self._write_new()
+                self.begin()
+                self._kind = (name, reason)
+            self._new.append(wanted)
+            return
+        self._write_new()
         table = self._tables[name]
         if body is None:
             if published is not None and published.shard:
-                self._change("remove", wanted, published.revision)
+                self._change("remove", name, (id_,), published.revision, reason)
                 table.edit(published.shard, Edit(id_, published.revision, published.digest))
-        elif published is None:  # nearly all of a first run: no word more than needed
-            self._change("add", wanted, 1)
-            table.append(id_, 1, digest_of(name, body), line_of(name, body, 1))
-        else:
+        elif published is not None:
             self._compare(wanted, body, published)
+
+    def _write_new(self) -> None:
+        """Write the lines that were never out: all of one table and reason."""
+        if self._new:
+            (name, reason), (_, ids, bodies, _) = self._kind, zip(*self._new, strict=True)
+            digests, lines = encode_new(name, bodies)
+            self._change("add", name, ids, 1, reason)
+            self._tables[name].append_all(ids, digests, lines)
+            self._new.clear()
 
     def _compare(self, wanted: Wanted, body: dict[str, Any], published: Published) -> None:
         """Write a line that was out once, if it differs or lies where it cannot stay."""
@@ -115,7 +136,8 @@ class Draft:
             return
         revision = published.revision + (not same)
         if not same:
-            self._change("update" if out else "add", wanted, revision)
+            op: Op = "update" if out else "add"
+            self._change(op, wanted.table, (wanted.id,), revision, wanted.reason)
         self.begin()
         edit = Edit(wanted.id, revision, digest, line_of(wanted.table, body, revision))
         if out:
@@ -131,6 +153,7 @@ class Draft:
 
     def finish(self) -> tuple[tuple[Shard, ...], Counts, ChangeFile]:
         """Write what is left, merge what is small, link what is unchanged."""
+        self._write_new()
         self.begin()
         shards: list[Shard] = []
         for table in TABLES:
@@ -159,12 +182,11 @@ class Draft:
             remove(self._site.folder)
             remove(self._site.layout.tmp)
 
-    def _change(self, op: Op, wanted: Wanted, revision: int) -> None:
-        if self._changes is None:
-            self.begin()
+    def _change(self, op: Op, table: Table, ids: Iterable[str], revision: int, reason: str) -> None:
+        self.begin()
         assert self._changes is not None  # noqa: S101 - begin() made it
-        if wanted.table == "documents":
-            self._changes.put(op, wanted.id, revision, wanted.reason)
+        if table == "documents":
+            self._changes.put(op, ids, revision, reason)
 
 
 _Row: TypeAlias = tuple[str, int, str]
@@ -222,6 +244,20 @@ class _Table:
         self._rows.append((id_, revision, digest))
         if writer.rows >= limits.rows or writer.size >= limits.bytes:
             self._roll()
+
+    def append_all(self, ids: Sequence[str], digests: list[str], lines: list[bytes]) -> None:
+        """Write lines of a first revision; they end up as if they were appended one by one."""
+        writer, limits = self._writer, self._site.limits
+        if (
+            writer is not None
+            and writer.rows + len(lines) < limits.rows
+            and writer.size + sum(map(len, lines)) < limits.bytes
+        ):
+            writer.write_all(lines)
+            self._rows += zip(ids, repeat(1), digests)
+            return
+        for id_, digest, line in zip(ids, digests, lines, strict=True):
+            self.append(id_, 1, digest, line)
 
     def finish(self) -> list[Shard]:
         """Give the table's shards in the new generation."""

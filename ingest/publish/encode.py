@@ -11,7 +11,7 @@ from xxhash import xxh3_128_hexdigest
 from ingest.publish.lines import DOCUMENT_FIELDS, LINK_FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ingest.publish.ledger import Table
 
@@ -43,6 +43,15 @@ def digest_of(table: Table, body: dict[str, Any], like: str = "") -> str:
         return "2:" + xxh3_128_hexdigest(dumps(_values[table](body)))
     json = dumps({name: body[name] for name in _STABLE[table]})
     return "1:" + xxh3_128_hexdigest(json if table == "documents" else json[:-1])
+
+
+def encode_new(table: Table, bodies: Sequence[dict[str, Any]]) -> tuple[list[str], list[bytes]]:
+    """Digests and lines of what was never out: at once, which costs a tenth less a line."""
+    digests = map(xxh3_128_hexdigest, map(dumps, map(_values[table], bodies)))
+    return (
+        ["2:" + digest for digest in digests],
+        [dumps(body, None, OPT_APPEND_NEWLINE) for body in bodies],
+    )
 
 
 def line_of(table: Table, body: dict[str, Any], revision: int) -> bytes:

@@ -25,8 +25,9 @@ class Wanted(NamedTuple):
     costs 1 us, a tenth of all that publishing a line does.
 
     ``body`` is the line as a JSON object, its fields in the order of the record and
-    similarities as floats; None where the line ought not to be there.  It is given away:
-    publishing sets a document's ``revision`` in it.  ``reason`` goes into the
+    similarities as floats; None where the line ought not to be there.  A document's
+    ``revision`` in it is 1; where one was out already, publishing sets it: the body is given
+    away.  ``reason`` goes into the
     change sequence (``new``, ``changed``, ``promoted``, ``exact``, ``near``,
     ``missing``, ``gone``, ``forgotten``, ``story``).  A link's ``id`` is that of the
     document that it is about: there is at most one link of each document.

@@ -101,6 +101,14 @@ class ShardWriter:
         if self.size >= self._put_at:
             self._flush()
 
+    def write_all(self, lines: list[bytes]) -> None:
+        """Append lines, one row each, newlines included."""
+        self._lines += lines
+        self.rows += len(lines)
+        self.size += sum(map(len, lines))
+        if self.size >= self._put_at:
+            self._flush()
+
     def copy(self, shard: Shard, folder: Path) -> None:
         """Append all lines of another shard of the same table, without looking at them.
 

@@ -41,7 +41,7 @@ def test_every_change_is_a_line_in_its_place(
     for op, revision, reason, times in asked:
         for _ in range(times):
             id_ = f"{len(wanted):032x}"
-            writer.put(op, id_, revision, reason)
+            writer.put(op, [id_], revision, reason)
             wanted.append({"seq": 7, "op": op, "id": id_, "revision": revision, "reason": reason})
     found = writer.close()
     data = path.read_bytes()

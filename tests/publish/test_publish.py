@@ -300,6 +300,29 @@ def test_only_the_shards_touched_are_written_again(tmp_path: Path, ledger: Memor
     assert verify(tmp_path, ledger.published()) == []
 
 
+@pytest.mark.parametrize("limit", [{"shard_rows": 32}, {"shard_rows": 39}, {"shard_bytes": 20_000}])
+def test_shards_end_at_the_line_that_fills_them(
+    tmp_path: Path, ledger: MemoryLedger, limit: dict[str, int]
+) -> None:
+    ledger.want(*(document(f"d{number}", reason="ab"[number == 57]) for number in range(100)))
+    publisher(tmp_path, **limit).publish(ledger, "one")
+    written = [(tmp_path / "current" / name).read_bytes() for name in shards(tmp_path)]
+    for data in written:
+        lines = data.splitlines(keepends=True)
+        full = (len(lines), len(data)), (len(lines) - 1, len(data) - len(lines[-1]))
+        most = (limit.get("shard_rows", 100), limit.get("shard_bytes", 1 << 20))
+        ends = [rows >= most[0] or size >= most[1] for rows, size in full]
+        assert ends == [data is not written[-1], False]
+    assert [each.source_id for each in everything(tmp_path)] == [f"d{n}" for n in range(100)]
+    reasons = [reason for _, _, reason in changes(tmp_path, 1)]
+    assert reasons == ["a"] * 57 + ["b"] + ["a"] * 42
+
+
+def everything(folder: Path) -> list[CorpusDocument]:
+    with open_corpus(folder) as corpus:
+        return list(corpus.documents())
+
+
 def test_a_shard_that_loses_all_its_lines_goes(tmp_path: Path, ledger: MemoryLedger) -> None:
     target = publisher(tmp_path, shard_rows=2)
     ledger.want(*(document(f"d{number}") for number in range(4)))

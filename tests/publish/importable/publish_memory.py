@@ -172,7 +172,7 @@ def body(name: str, text: str = "", **fields: Any) -> dict[str, Any]:
     return {
         "schema": "ingest/record/v1",
         "id": made,
-        "revision": 0,
+        "revision": 1,
         "source": "test",
         "source_id": name,
         "url": "",

@@ -84,7 +84,7 @@ class Draft:
         self._tables = {table: _Table(site, table) for table in TABLES}
         self._changes: ChangeWriter | None = None
         self._new: list[Wanted] = []
-        self._kind: tuple[Table, str] = ("documents", "")
+        self._kind: tuple[Table, str] | None = None
 
     def begin(self) -> None:
         """Make the generation's folder: from here on there is something to publish."""
@@ -121,7 +121,8 @@ class Draft:
     def _write_new(self) -> None:
         """Write the lines that were never out: all of one table and reason."""
         if self._new:
-            (name, reason), (_, ids, bodies, _) = self._kind, zip(*self._new, strict=True)
+            name, reason = self._new[0].table, self._new[0].reason
+            _, ids, bodies, _ = zip(*self._new, strict=True)
             digests, lines = encode_new(name, bodies)
             self._change("add", name, ids, 1, reason)
             self._tables[name].append_all(ids, digests, lines)

@@ -318,6 +318,14 @@ def test_shards_end_at_the_line_that_fills_them(
     assert reasons == ["a"] * 57 + ["b"] + ["a"] * 42
 
 
+def test_a_first_line_may_lack_a_reason(tmp_path: Path, ledger: MemoryLedger) -> None:
+    target = publisher(tmp_path)
+    target.publish(ledger, "nothing")
+    ledger.want(document("a", reason=""))
+    assert target.publish(ledger, "one") is not None
+    assert len(contents(tmp_path)) == 1
+
+
 def everything(folder: Path) -> list[CorpusDocument]:
     with open_corpus(folder) as corpus:
         return list(corpus.documents())

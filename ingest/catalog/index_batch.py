@@ -44,11 +44,12 @@ class Found(NamedTuple):
 class Groups:
     """Keys of a batch, equal ones as one group, with what was inserted of it so far.
 
-    ``state``: int64, shape (4, keys): the group of each key; where its entries begin in
-    ``members``, and how many there are (each by group); where what is older ends (by key,
-    of those that look that up).
+    ``keys``: of each group, sorted.  ``state``: int64, shape (4, keys of the batch): the group
+    of each key; then, by group, where its entries begin in ``members``, how many there are,
+    and where what is older ends (of those that look that up).
     """
 
+    keys: NDArray[np.uint64]
     state: NDArray[np.int64]
     members: NDArray[np.uint32]
 
@@ -63,7 +64,7 @@ class Groups:
         state = np.zeros((4, flat.size), dtype=np.int64)
         state[GROUP, order] = np.cumsum(new) - 1
         state[BEGINS, : begins.size] = begins
-        return cls(state, np.empty(flat.size, np.uint32))
+        return cls(flat[order[begins]], state, np.empty(flat.size, np.uint32))
 
 
 class Entries(Protocol):
@@ -193,7 +194,9 @@ class Plain:
 class Compiled:
     """Looks up and counts by the kernel.
 
-    ``numbers``: older entries of all keys, at most ``cap`` of each; ``scratch``: for counting.
+    Keys are looked up once for all documents of the batch, and in order, so that what lies
+    side by side is read one after the other.  ``numbers``: older entries of all groups, at most
+    ``cap`` of each; ``scratch``: for counting.
     """
 
     kernel: Kernel
@@ -208,14 +211,11 @@ class Compiled:
         cls, kernel: Kernel, keys: NDArray[np.uint64], parts: Sequence[Postings], cap: int
     ) -> Compiled:
         """Find keys of shape (n, bands) in postings, newest first."""
-        flat = np.ascontiguousarray(keys).reshape(-1)
-        located = [_locate(kernel, part, flat) for part in parts if part.keys.size]
-        room = np.zeros(flat.size, np.int64)
-        for _, counts, _ in located:
-            room += counts
-        np.minimum(room, cap, out=room)
         groups = Groups.of(keys)
-        ends = np.cumsum(room, out=groups.state[ENDS]).copy()
+        room = np.full(groups.keys.size, cap)
+        located = [_locate(kernel, part, groups.keys, room) for part in parts if part.keys.size]
+        room = cap - room  # what was found, of each key
+        ends = np.cumsum(room, out=groups.state[ENDS, : room.size]).copy()
         into = np.empty(int(room.sum()), np.uint32)
         for starts, counts, part in located:
             kernel.gather(part.numbers, starts, counts, room, ends, into)
@@ -241,9 +241,9 @@ class Compiled:
         self, row: int, least: int, recent: NDArray[np.uint32], met: NDArray[np.int64]
     ) -> Found:
         """See `Entries`; in numpy, for it is rare."""
-        first = row * self.bands
-        ends = self.groups.state[ENDS, first : first + self.bands]
-        begins = np.append(self.groups.state[ENDS, first - 1] if first else 0, ends[:-1])
+        state = self.groups.state
+        group = state[GROUP, row * self.bands : (row + 1) * self.bands]
+        ends, begins = state[ENDS, group], np.where(group > 0, state[ENDS, group - 1], 0)
         takes = np.minimum(ends - begins, self.cap - met)
         older = self.numbers[ranges(ends - takes, takes)]
         capped = int(np.count_nonzero(met + takes >= self.cap))
@@ -251,11 +251,12 @@ class Compiled:
 
 
 def _locate(
-    kernel: Kernel, part: Postings, flat: NDArray[np.uint64]
+    kernel: Kernel, part: Postings, wanted: NDArray[np.uint64], room: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Postings]:
-    starts, counts = np.empty(flat.size, np.int64), np.empty(flat.size, np.int64)
-    kernel.locate(flat, part.keys, part.directory, bits_of(part.directory), starts, counts)
-    return starts, counts, part
+    found = np.empty((2, wanted.size), np.int64)
+    bits = bits_of(part.directory)
+    kernel.locate(wanted, part.keys, part.directory, bits, room, found)
+    return found[0], found[1], part
 
 
 def _tally(numbers: NDArray[np.uint32], least: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

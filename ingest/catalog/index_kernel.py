@@ -57,7 +57,7 @@ def load(folder: str) -> Kernel:
     state = np.zeros((4, 2), np.int64)
     run = (fixed(keys), fixed(numbers))
     return Kernel(
-        ready(locate, folder, (keys, *run, 1, places, places)),
+        ready(locate, folder, (keys, *run, 1, places, state)),
         ready(gather, folder, (run[1], places, places, places, places, numbers)),
         ready(count, folder, (state, numbers, numbers, keys, (0, 1, 1, 1))),
         ready(insert, folder, (state, numbers, (0, 1, 1))),
@@ -72,17 +72,25 @@ def fixed(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def locate(
-    wanted: Keys, keys: Keys, directory: Numbers, bits: int, starts: Places, counts: Places
+    wanted: Keys, keys: Keys, directory: Numbers, bits: int, room: Places, found: Places
 ) -> np.int64:
-    """See `index_postings.Postings.locate`; gives a sum that keeps the touching loops alive."""
+    """See `index_postings.Postings.locate`; gives a sum that keeps the touching loops alive.
+
+    ``found``: starts and counts, shape (2, n).  A key that has no ``room`` left after newer
+    parts is passed over: the commonest keys, which nearly every document has, are never looked
+    up in the older, larger parts.  ``room`` is taken up by what is found.
+    """
+    starts, counts = found[0], found[1]
     touched = np.int64(0)
     shift = np.uint64(64 - bits)
     for first in range(0, wanted.size, BLOCK):
         last = min(first + BLOCK, wanted.size)
         for i in range(first, last):
-            bucket = np.int64(wanted[i] >> shift)
-            starts[i] = directory[bucket]
-            counts[i] = directory[bucket + 1]
+            starts[i] = counts[i] = 0
+            if room[i]:
+                bucket = np.int64(wanted[i] >> shift)
+                starts[i] = directory[bucket]
+                counts[i] = directory[bucket + 1]
         for i in range(first, last):
             if starts[i] < counts[i]:
                 touched += np.int64(keys[(starts[i] + counts[i]) >> 1] & ONE)
@@ -99,6 +107,7 @@ def locate(
             while above < end and keys[above] == key:
                 above += 1
             starts[i], counts[i] = low, above - low
+            room[i] -= min(room[i], above - low)
     return touched
 
 
@@ -131,8 +140,8 @@ def span_of(state: Places, place: int, cap: int) -> tuple[int, int, int, int]:
     group = state[GROUP, place]
     newer_end = state[BEGINS, group] + state[FILLED, group]
     newer = newer_end - min(state[FILLED, group], cap)
-    end = state[ENDS, place]
-    begin = state[ENDS, place - 1] if place else 0
+    end = state[ENDS, group]
+    begin = state[ENDS, group - 1] if group else 0
     return max(begin, end - cap + newer_end - newer), end, newer, newer_end
 
 

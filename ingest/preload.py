@@ -25,9 +25,10 @@ def warm() -> None:
     from ingest.documents import UNKNOWN, Extracted, RawDocument  # noqa: PLC0415 - heavy
     from ingest.extract import ExtractOptions, extract  # noqa: PLC0415 - heavy
     from ingest.normalise import NormaliseOptions, normalise  # noqa: PLC0415 - heavy
+    from ingest.recipe import WARM_UP  # noqa: PLC0415 - heavy
 
     page = PAGE % (b"<p>" + LINE * 10) * 3
-    for raw in (RawDocument("a", page, "text/html"), RawDocument("b", LINE * 10, "text/plain")):
+    for raw in (RawDocument("a", page, "text/html"), WARM_UP):
         found = extract(raw, ExtractOptions())
         if isinstance(found, Extracted):
             normalise(raw, found, "", NormaliseOptions())

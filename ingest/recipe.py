@@ -31,10 +31,12 @@ class Prepared:
     signature: Signature
 
 
-_WARM_UP = (
+WARM_UP = RawDocument(
+    "warm-up",
     b"A title of some words\n\nHome\nAbout us\n\nThe harbour was rebuilt on 5 May 2023, after the"
-    b" storm; its council has paid for the work.\n\nSubscribe to our newsletter\n"
+    b" storm; its council has paid for the work.\n\nSubscribe to our newsletter\n",
 )
+"""A text that meets all that texts in general do, and so loads it."""
 
 Prepare: TypeAlias = "Callable[[RawDocument], Prepared | Rejected]"
 
@@ -83,7 +85,7 @@ class Recipe:
 
         # The first document loads models and tables, a second of processor time: here, where
         # no document's time limit runs.  On a busy machine it would pass for a hanging one.
-        clean(RawDocument("warm-up", _WARM_UP, "text/plain"))
+        clean(WARM_UP)
         sign("warm", "up", "en")
 
         def prepare(raw: RawDocument) -> Prepared | Rejected:

@@ -70,6 +70,8 @@ class Site:
 
 _TOGETHER = 16
 """New lines that are written together; more cost as much a line."""
+_LARGE = 1 << 16
+"""Characters of a text that waits for no other: orjson leaves eight bytes for each to its line."""
 
 
 class Draft:
@@ -108,6 +110,8 @@ class Draft:
                 self.begin()
                 self._kind = (name, reason)
             self._new.append(wanted)
+            if len(body.get("text", "")) > _LARGE:
+                self._write_new()
             return
         self._write_new()
         table = self._tables[name]

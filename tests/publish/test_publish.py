@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -326,6 +327,26 @@ def test_a_first_line_may_lack_a_reason(tmp_path: Path, ledger: MemoryLedger) ->
     assert len(contents(tmp_path)) == 1
 
 
+def test_large_texts_are_held_one_at_a_time(
+    tmp_path: Path, ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They go out as they come; a line of orjson's occupies eight times its length, or more."""
+    target = publisher(tmp_path)
+    ledger.want(document("first"))
+    target.publish(ledger, "what is imported does not count")
+    size, count = 2 << 20, 12
+    made = ((document(f"d{number}", "x" * size), None) for number in range(count))
+    monkeypatch.setattr(ledger, "pending", lambda: made)
+    tracemalloc.start()
+    try:
+        target.publish(ledger, "two")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(contents(tmp_path)) == 1 + count
+    assert peak < 2 * 12 * size
+
+
 def everything(folder: Path) -> list[CorpusDocument]:
     with open_corpus(folder) as corpus:
         return list(corpus.documents())
@@ -553,8 +574,6 @@ def test_figures_that_cannot_work(wrong: dict[str, int]) -> None:
 
 def test_memory_does_not_grow_with_what_is_pending(tmp_path: Path, ledger: MemoryLedger) -> None:
     """Edits of many shards wait on disk: 15 MB of updates cost less than that of memory."""
-    import tracemalloc  # noqa: PLC0415 - slows everything down
-
     target = publisher(tmp_path, shard_rows=500)
     ledger.want(*(document(f"d{number}", "x") for number in range(3000)))
     target.publish(ledger, "one")

@@ -121,18 +121,20 @@ def _tree(binned, columns, sums, depth, penalty, bins):  # noqa: ANN001, ANN202 
     ``binned`` and ``sums`` are copies of the rows and columns drawn: what lies together in
     memory is several times faster to read than what is looked up.
     """
-    leaf = np.zeros(len(sums), dtype=np.int32)
+    offset = np.zeros(len(sums), dtype=np.int32)  # of each row's leaf in the histograms
     chosen = np.zeros(depth, dtype=np.int32)
     cuts = np.zeros(depth, dtype=np.int32)
     for level in range(depth):
         width = 1 << level
         best, best_f, best_c = -1.0, 0, bins
         for f in range(len(columns)):
-            histogram = np.zeros((width, bins, 2))
+            flat = np.zeros((width * bins, 2))  # one index: a third of the time of three
             column = binned[f]
             for k in range(len(sums)):
-                histogram[leaf[k], column[k], 0] += sums[k, 0]
-                histogram[leaf[k], column[k], 1] += sums[k, 1]
+                at = offset[k] + column[k]
+                flat[at, 0] += sums[k, 0]
+                flat[at, 1] += sums[k, 1]
+            histogram = flat.reshape((width, bins, 2))
             g, h = histogram[:, :, 0], histogram[:, :, 1]
             gain = np.zeros(bins)
             for node in range(width):
@@ -152,7 +154,7 @@ def _tree(binned, columns, sums, depth, penalty, bins):  # noqa: ANN001, ANN202 
         chosen[level], cuts[level] = columns[best_f], best_c
         for k in range(len(sums)):
             if binned[best_f, k] > best_c:
-                leaf[k] |= 1 << level
+                offset[k] += bins << level
     return chosen, cuts
 
 

@@ -81,6 +81,9 @@ VARIANTS = ("prompted", "article", "manual", "ideographs")  # that the record te
 DECODED = ("resiliparse", "text nodes")  # the others are like one of these
 LEAST = (-0.1, 0.0, 0.1, 0.2)
 SWITCH = ((0.3, 0.3), (0.6, 0.6))
+SURE = (2.0, 3.0, 3.5, 4.0, 4.5)
+LOSS = 0.001  # of F1, that says nothing
+LESS = ("cropped", "prompted", "article", "manual")  # kinds of texts that lack a page's furniture
 TITLE_LEAST = (-0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0)
 TITLE_LOSS = 2.0  # what a wrong title costs, where a right one gains 1
 
@@ -159,12 +162,25 @@ def _second(sample: Sample, first: Part, odds: Floats) -> Part:
 
 
 def choose_decoding(found: Sequence[tuple[Sample, Floats]]) -> plain_model.Decoding:
-    """Constants of the Viterbi pass with the best mean F1 over archives and some dump styles."""
+    """Constants of the way through the units with the best mean F1 over archives and kinds.
+
+    Those of the Viterbi pass by some dump styles; ``sure`` by texts that are less than a
+    page, as far as no dump style of an archive loses by it.
+    """
     dumps = [(s, odds) for s, odds in found if s.kind in DECODED]
-    best = plain_model.Decoding(least=0.0, into=0.3, out=0.3, title=0.0)
+    texts = [(s, odds) for s, odds in found if s.kind in {*DECODED, *LESS}]
+    best = plain_model.Decoding(least=0.0, into=0.3, out=0.3, title=0.0, sure=SURE[0])
     best = max((replace(best, least=least) for least in LEAST), key=lambda d: _mean_f1(dumps, d))
     steps = (replace(best, into=into, out=out) for into, out in SWITCH)
-    return max(steps, key=lambda d: _mean_f1(dumps, d))
+    best = max(steps, key=lambda d: _mean_f1(dumps, d))
+    surer = (replace(best, sure=sure) for sure in SURE)
+    may = [d for d in surer if _loss(report(dumps, best), report(dumps, d)) <= LOSS]
+    return max(may, key=lambda d: _mean_f1(texts, d))
+
+
+def _loss(before: dict[str, list[float]], after: dict[str, list[float]]) -> float:
+    """The greatest loss of F1 of any archive and kind."""
+    return max(row[2] - after[name][2] for name, row in before.items())
 
 
 def _mean_f1(found: Sequence[tuple[Sample, Floats]], decoding: plain_model.Decoding) -> float:
@@ -173,8 +189,7 @@ def _mean_f1(found: Sequence[tuple[Sample, Floats]], decoding: plain_model.Decod
 
 def path(sample: Sample, odds: Floats, decoding: plain_model.Decoding) -> NDArray[np.bool_]:
     """Units that are kept, as `plain.cut` keeps them."""
-    chain = plain_model.viterbi(odds - decoding.least, (decoding.into, decoding.out))
-    return plain.keep(chain, sample.lines)
+    return plain.keep(decoding.path(odds), sample.lines)
 
 
 def report(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERSION", "Cut", "FurnitureTable", "cut", "learn"]
 
-VERSION = "plain/3"
+VERSION = "plain/4"
 _NEVER = -1000.0  # log-odds of a line known to be furniture
 _MOST = 100_000  # lines: no page has more; a log or a Bible has, and is taken whole
 _BLOCK, _BLOCK_CHARACTERS = 10_000, 1 << 21  # what is judged at once: bounds the memory
@@ -101,7 +101,7 @@ def _judge(lines: Lines, known: NDArray[np.bool_] | None) -> _Judged:
     if known is not None:
         some = np.bincount(lines.unit_of, ~known) > 0
         odds = np.where(some, odds, _NEVER)
-    kept = keep(model.decode(odds), lines)
+    kept = keep(model.decoding.path(odds), lines)
     head = kept[: len(parts[0])]  # a title further down would not be one
     return _Judged(kept, model.find_title(pages[0], odds[: len(head)], head, lines.units))
 

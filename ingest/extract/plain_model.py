@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 FORESTS = ("first", "second", "title")
+_PAGE = 80  # units; of shorter texts it says too little that no line is furniture for sure
 _CHUNK = 2048  # units evaluated at once: bounds the memory, and keeps it in the cache
 
 
@@ -68,13 +69,25 @@ class Decoding:
     """Constants that turn log-odds into decisions, chosen by cross-validation.
 
     ``least`` and ``title``: log-odds asked of main text, and of a title; ``into`` and
-    ``out``: costs of a step into the main text and out of it.
+    ``out``: costs of a step into the main text and out of it; ``sure``: log-odds against
+    main text that some line of a page has.
     """
 
     least: float
     into: float
     out: float
     title: float
+    sure: float
+
+    def path(self, odds: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """For each unit, whether it is main text, from its log-odds.
+
+        A page of `_PAGE` units has some that are furniture for sure; a text of so many
+        without one is no page, and all of it is main text.
+        """
+        if len(odds) >= _PAGE and odds.min() > -self.sure:
+            return np.ones(len(odds), dtype=bool)
+        return viterbi(odds - self.least, (self.into, self.out))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +103,6 @@ class Model:
     def odds(self, page: Page) -> Floats:
         """Log-odds of main text of each unit of a page."""
         return self.second.logits(context(page, self.first.logits(page.features)))
-
-    def decode(self, odds: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """For each unit, whether it is main text, from its log-odds."""
-        chosen = self.decoding
-        return viterbi(odds - chosen.least, (chosen.into, chosen.out))
 
     def find_title(
         self, page: Page, odds: Floats, kept: NDArray[np.bool_], units: Sequence[str]

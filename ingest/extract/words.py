@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _LONGEST = 64  # characters of a word that its hash tells apart by place
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _SPREAD = np.uint64(0xBF58476D1CE4E5B9)
+_MOST_LANGUAGES = 32
 _DRAWER = np.uint64(48)  # bits of a hash that do not name its drawer
 _PLACE = 0x100000001B3
 
@@ -97,7 +98,7 @@ def tokens(codes: NDArray[np.integer], breaks: NDArray[np.intp]) -> Tokens:
 class Words:
     """What is known of words, by their ``hashes`` in order, the last one of no word.
 
-    ``languages`` (words, languages): 1 where it is a function word of a language;
+    ``languages`` (words,): a bit for each language of which it is a function word;
     ``leaning`` (2, words): log-odds of standing in main text, for words seen on many sites,
     in the languages of training, on any line and on short ones; ``characters``: code points
     that work as function words in scripts without spaces.  ``drawers`` (2^16,): place of the
@@ -106,7 +107,7 @@ class Words:
     """
 
     hashes: Hashes
-    languages: NDArray[np.float32]
+    languages: NDArray[np.uint32]
     leaning: NDArray[np.float32]
     characters: NDArray[np.integer]
     drawers: NDArray[np.intp]
@@ -124,9 +125,11 @@ class Words:
         for _ in range(self.most):
             at += self.hashes.take(at) < hashes
         at[self.hashes.take(at) != hashes] = len(self.hashes) - 1
-        counts = np.bincount(at, minlength=len(self.hashes)).astype(np.float32)
-        language = self.languages[:, int(np.argmax(counts @ self.languages))]
-        return language.take(at) > 0, self.leaning.take(at, axis=1)
+        spoken = self.languages.take(at)
+        bits = np.unpackbits(spoken[spoken > 0].view(np.uint8), bitorder="little")
+        counts = bits.reshape(-1, _MOST_LANGUAGES).sum(axis=0, dtype=np.intp)
+        language = np.uint32(1 << int(np.argmax(counts)))
+        return (spoken & language) > 0, self.leaning.take(at, axis=1)
 
 
 def words_of(
@@ -135,7 +138,12 @@ def words_of(
     leaning: Mapping[str, float],
     short: Mapping[str, float],
 ) -> Words:
-    """What is known of words, from each language's function words separated by spaces."""
+    """What is known of words, from each language's function words separated by spaces.
+
+    ValueError where there are more than 32 languages.
+    """
+    if len(languages) > _MOST_LANGUAGES:
+        raise ValueError(f"{len(languages)} languages, {_MOST_LANGUAGES} at most")
     spoken = [frozenset(words.split()) for words in languages.values()]
     every = sorted(frozenset(leaning).union(short, *spoken))
     codes = np.minimum(code_points("".join(f"{word}\n" for word in every)), BEYOND)
@@ -143,9 +151,9 @@ def words_of(
     alone = np.bincount(found.line, minlength=len(every))[found.line] == 1
     order = np.flatnonzero(alone)[np.argsort(found.hashes[alone])]
     names = [every[at] for at in found.line[order]]
-    marks = np.zeros((len(names) + 1, len(languages)), dtype=np.float32)
+    marks = np.zeros(len(names) + 1, dtype="<u4")
     for language, words in enumerate(spoken):
-        marks[:-1, language] = [name in words for name in names]
+        marks[:-1] |= np.array([(name in words) << language for name in names], dtype=np.uint32)
     last = np.uint64(0xFFFFFFFFFFFFFFFF)  # the place of all words that are not known
     hashes = np.append(found.hashes[order], last)
     first = np.searchsorted(hashes >> _DRAWER, np.arange(1 << 16, dtype=np.uint64))

@@ -12,7 +12,7 @@ from ingest.extract.characters import code_points, count_characters
 from ingest.extract.context import context
 from ingest.extract.features import best_span, look, windows
 from ingest.extract.lines import split
-from ingest.extract.plain_model import Forest, load, viterbi
+from ingest.extract.plain_model import Decoding, Forest, load, viterbi
 from ingest.extract.title import candidates
 
 ODDS = st.lists(st.floats(-5, 5, width=32), min_size=1, max_size=9)
@@ -69,6 +69,16 @@ def test_windows_sum_the_lines_around_a_line(row: list[float], reaches: list[tup
             first = max(0, at - above) if above else at + 1
             last = at + below + 1 if below else at
             assert found[0, i, at] == pytest.approx(sum(row[first:last]), abs=1e-9)
+
+
+@pytest.mark.parametrize(("units", "whole"), [(79, False), (80, True)])
+def test_a_long_text_without_a_line_that_is_furniture_for_sure_is_no_page(units: int, whole: bool):
+    decoding = Decoding(least=0.0, into=0.3, out=0.3, title=0.0, sure=3.0)
+    odds = np.full(units, 2.0)
+    odds[:9] = -2.9
+    assert decoding.path(odds).all() == whole
+    odds[5] = -3.1
+    assert decoding.path(odds).tolist() == [False] * 9 + [True] * (units - 9)
 
 
 TEXTS = [

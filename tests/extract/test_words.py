@@ -59,6 +59,16 @@ def test_function_words_are_those_of_the_language_of_the_text():
     assert short.tolist() == [0, 1, 0, 0, 0, 0]
 
 
+def test_each_language_has_its_bit_and_there_is_no_33rd():
+    languages = {str(n): f"word{n} other{n}" for n in range(32)}
+    known = words_of(languages, "", {}, {})
+    for n in range(32):
+        found = known.look_up(of(f"word{n} other{n} word{(n + 1) % 32}").hashes)[0]
+        assert found.tolist() == [True, True, False]
+    with pytest.raises(ValueError, match="33 languages"):
+        words_of({**languages, "32": "word"}, "", {}, {})
+
+
 def test_of_words_that_share_a_drawer_each_is_found_and_no_other_is():
     known = [f"{number:x}" for number in range(0, 8000, 2)]
     table = words_of({"en": " ".join(known)}, "", {}, {})

@@ -100,6 +100,8 @@ class Patient:
     """Characters: numpy signs them in some 0.6 s."""
     COMPILING = 24
     """Units signed in numpy before the kernel is compiled, which takes some 14 s."""
+    LARGE = 8
+    """Units of a single document that is worth it alone: numpy would use up its time limit."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -127,17 +129,24 @@ class Patient:
         self._characters += characters
         if self._characters // self.UNIT > units:
             spend(_SIGNED, self._folder)
-        if self._signed == self.READING or self._signed % self.AGAIN == 0:
+        if characters >= self.LARGE * self.UNIT:
+            self._go_over()
+        elif self._signed == self.READING or self._signed % self.AGAIN == 0:
             self._hasten()
 
     def _hasten(self) -> None:
         """Go over to the kernel if it is at hand, or if it is worth compiling."""
         units = self._earlier + self._characters // self.UNIT
         worth = self._signed >= self.FEW and units >= self.COMPILING
-        with untimed(), claim("kernel", self._folder) as mine:
+        with claim("kernel", self._folder) as mine:
             if mine and (worth or kept("sign", self._folder)):
-                self._engine = best(self._folder)
-                self._engine.sign(("a", "", UNKNOWN), 1, 1)  # compiles: while others wait for none
+                self._go_over()  # while others go on
+
+    def _go_over(self) -> None:
+        """Load the kernel, or compile it; where another process does so just now, wait for it."""
+        with untimed():
+            self._engine = best(self._folder)
+            self._engine.sign(("a", "", UNKNOWN), 1, 1)
 
 
 class Shingler:

@@ -217,3 +217,13 @@ def test_no_document_is_charged_for_loading(monkeypatch: pytest.MonkeyPatch):
         assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def test_one_large_document_is_worth_the_kernel(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("ingest.dedup.signatures.best", Loaded)
+    monkeypatch.setattr(Patient, "UNIT", 10)
+    patient = Patient("")
+    patient.sign(("a" * (Patient.LARGE * 10 - 1), "", "und"), 1, 1)
+    assert not isinstance(patient._engine, Loaded)
+    patient.sign(("a" * Patient.LARGE * 10, "", "und"), 1, 1)
+    assert isinstance(patient._engine, Loaded)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -191,9 +191,10 @@ class Document:
 # --- sign and decide ------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """Both MinHash signatures of a document, and its packed term vector.
+
+    A tuple, as all that workers hand back for each document: it pickles in half the time.
 
     ``near``: shape (permutations,), uint32, over word 5-gram shingles.
     ``story``: shape (rows,), uint32, over the weightiest terms.

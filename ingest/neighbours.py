@@ -113,6 +113,8 @@ class Neighbours:
             if not self._crowded:
                 log.warning("many documents share bands; the newest are compared", newest=NEWEST)
             self._crowded += 1
+        if found.numbers.size < 2:  # noqa: PLR2004 - nothing to put in order
+            return _list(found.numbers)
         return _list(found.numbers[np.argsort(-found.shared, kind="stable")])
 
     def story(self, signature: Signature) -> list[int]:

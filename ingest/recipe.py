@@ -9,7 +9,7 @@ heavy, once in each worker.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ingest.documents import RawDocument, Rejected
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from ingest.normalise import NormaliseOptions
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A document that is ready to be decided."""
 
     document: Packed

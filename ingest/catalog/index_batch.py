@@ -88,6 +88,9 @@ class Entries(Protocol):
         ...
 
 
+_NOTHING = np.empty(0, np.uint32), np.empty(0, np.int64)
+
+
 class Look:
     """Looks batches up, the first in numpy: the kernel has to earn the time of its loading."""
 
@@ -233,6 +236,8 @@ class Compiled:
         asked = (row * self.bands, self.bands, least, self.cap)
         of = self.groups
         found, capped = self.kernel.count(of.state, of.members, self.numbers, self.scratch, asked)
+        if not found.size:
+            return Found(*_NOTHING, capped)
         found.sort()
         numbers = (found >> np.uint64(32)).astype(np.uint32)
         return Found(numbers, (found & np.uint64(0xFFFFFFFF)).astype(np.int64), capped)

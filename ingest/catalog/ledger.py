@@ -45,8 +45,10 @@ LEFT JOIN documents AS s ON s.number = d.of_number
 LEFT JOIN runs AS r ON r.number = d.decided
 LEFT JOIN published AS o ON o.line = 'documents' AND o.id = p.id
 LEFT JOIN shards AS h ON h.number = o.shard
+WHERE o.id IS NOT NULL OR d.state IN (1, 3)
 ORDER BY d.number IS NULL, d.arrival, p.id
 """
+"""What is to be out or was out once: of a document that was dropped at once nothing is said."""
 
 _LINKS: Final = """
 SELECT p.id, p.reason, d.state IN (2, 3) AND s.number IS NOT NULL,
@@ -59,6 +61,7 @@ LEFT JOIN documents AS s ON s.number = d.of_number
 LEFT JOIN runs AS r ON r.number = d.decided
 LEFT JOIN published AS o ON o.line = 'links' AND o.id = p.id
 LEFT JOIN shards AS h ON h.number = o.shard
+WHERE o.id IS NOT NULL OR d.state IN (2, 3) AND s.number IS NOT NULL
 ORDER BY d.number IS NULL, d.arrival, p.id
 """
 _LINK: Final = (

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import zstandard
 
@@ -29,8 +28,7 @@ _SORTED = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 _TIGHT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(NamedTuple):
     """One version of a document.
 
     ``columns``: source, source_id, url, title, author, language, created, words, extractor

@@ -103,7 +103,7 @@ class CatalogMemory:
         same = self._near(number) == self._near(other)
         estimate = int(np.count_nonzero(same)) / same.size
         if kind == "story":
-            rows = self._story(number) == self._story(other)
+            rows = self._signature(number).story == self._signature(other).story
             return Overlap(int(np.count_nonzero(rows)), estimate)
         return Overlap(self._neighbours.shared_bands(same), estimate)
 
@@ -173,9 +173,6 @@ class CatalogMemory:
     def _near(self, number: int) -> NDArray[np.uint32]:
         known = self._signatures.get(number)
         return known.near if known else self._signed_of(number).near
-
-    def _story(self, number: int) -> NDArray[np.uint32]:
-        return self._signature(number).story
 
     def _signed_of(self, number: int) -> Signed:
         found = self._signed.get(number)

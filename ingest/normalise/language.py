@@ -28,7 +28,7 @@ def detect(text: str, hint: str = "") -> str:
 
     ``hint`` is what the page declares.  Templates often declare wrongly (of 40 pages where
     declaration and text differed, pages-segments, nearly all), and CLD2 believes it too
-    readily: a Portuguese page that is declared Spanish becomes Spanish.  So it counts only
+    readily: a Czech page that is declared Slovak becomes Slovak.  So it counts only
     for a sentence or two, and only between languages that are near.
     """
     hint = code(hint)

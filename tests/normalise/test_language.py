@@ -47,6 +47,14 @@ def test_a_hint_tips_the_scales_between_near_languages_in_short_texts() -> None:
     assert detect(text * 5, "no") == "da"
 
 
+def test_a_wrong_hint_does_nothing_to_a_paragraph() -> None:
+    text = (
+        "Městská rada se sešla v úterý večer, aby projednala rozpočet na příští rok, a rozhodla,"
+        " že školy a silnice ve městě dostanou více peněz než loni."
+    )
+    assert detect(text, "sk") == "cs"
+
+
 def test_noncharacters_do_not_hide_the_language() -> None:
     assert detect("\ufdd0" + SAMPLES["fr"] + "\U0001fffe") == "fr"
 

@@ -27,7 +27,8 @@ Kind: TypeAlias = Literal["exact", "near", "story"]
 UNKNOWN = "und"
 """ISO 639's code where the language of a text is not known."""
 
-_TIGHT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+compact_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""JSON without spaces, as identities and digests are made of it; one encoder for all."""
 
 
 # --- read -----------------------------------------------------------------------------
@@ -273,5 +274,5 @@ Decision: TypeAlias = Kept | Dropped | Linked
 
 def document_id(source: str, source_id: str) -> str:
     """First 128 bits, in hexadecimal, of SHA-256 of the JSON ``[source, source_id]``."""
-    name = _TIGHT.encode([source, source_id])
+    name = compact_json([source, source_id])
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]

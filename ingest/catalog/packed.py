@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import zstandard
 
-from ingest.documents import document_id
+from ingest.documents import compact_json, document_id
 from ingest.errors import StoreError
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ _TEXT_LEVEL = 1
 
 _SPACED = json.JSONEncoder(ensure_ascii=False)
 _SORTED = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
-_TIGHT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Packed(NamedTuple):
@@ -114,7 +113,7 @@ def _damaged() -> StoreError:
 def _digest(said: Described, content: str) -> bytes:
     """Sum up what a document says."""
     source, source_id, *described = said
-    text = _TIGHT.encode([source, source_id, content, *described])
+    text = compact_json([source, source_id, content, *described])
     return hashlib.sha256(text.encode()).digest()[:16]
 
 

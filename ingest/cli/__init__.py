@@ -21,6 +21,7 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 def main() -> None:
     """Entry point of the console script; ends the process with the documented exit code."""
+    gc.set_threshold(_COLLECTED_AFTER, *gc.get_threshold()[1:])
     try:
         _told()
     except KeyboardInterrupt:
@@ -32,7 +33,6 @@ def _told() -> None:
     """Run the command, and tell its errors in words."""
     from ingest.errors import IngestError  # noqa: PLC0415 - see above
 
-    gc.set_threshold(_COLLECTED_AFTER, *gc.get_threshold()[1:])
     _mend_streams()
     try:
         _command()

@@ -1,7 +1,7 @@
 """What the rules ask of the documents (`dedup.decide.Memory`), answered from the catalog.
 
-What is looked up is kept until the batch ends, shingles and term vectors of documents longer:
-most copies come soon after what they are copies of.
+What is looked up is kept for later batches too, as far as there is room: most copies come soon
+after what they are copies of.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from ingest.neighbours import Neighbours
 
 
-SHINGLES = 32 << 20
-"""Bytes of shingle hashes that are kept from batch to batch; with more, all are let go."""
+ROOM = 48 << 20
+"""Bytes of signatures and shingles that are kept from batch to batch; with more, all are let go."""
+
+_SIGNATURE = 2048  # bytes of a signature beside its shingles, as objects
 
 VERIFIED = 64
 """Most candidates for a near copy that are verified, those that share most bands."""
@@ -52,7 +54,6 @@ class CatalogMemory:
         self._shingler = Shingler(cache)
         self._vectors = Vectors(cache)
         self._shingles: dict[int, NDArray[np.uint64]] = {}
-        self._arrived: dict[int, bytes] = {}
         self._kept = 0
         self.standing = decisions.standing
         self.twins = decisions.twins
@@ -64,10 +65,8 @@ class CatalogMemory:
 
     def remember(self, number: int, signature: Signature) -> None:
         """Spare the catalog's answer for a document that has just arrived."""
-        self._signatures[number] = signature
+        self._keep(number, signature)
         self._vectors.add(number, signature.terms)
-        self._arrived[number] = signature.shingles
-        self._kept += len(signature.shingles)
 
     def hasten(self) -> None:
         """Go over to compiled code that was kept."""
@@ -75,15 +74,14 @@ class CatalogMemory:
         self._vectors.hasten()
 
     def clear(self, *, everything: bool = False) -> None:
-        """Let go of what was looked up: of what never changes when it is much.
+        """Let go of what was looked up once it is much; what belongs to a number never changes.
 
         ``everything``: for when a batch fails, since its numbers will be given again.
         """
-        self._signatures.clear()
-        self._signed.clear()
-        if everything or self._kept > SHINGLES:
+        if everything or self._kept > ROOM:
+            self._signatures.clear()
+            self._signed.clear()
             self._shingles.clear()
-            self._arrived.clear()
             self._kept = 0
         if everything or len(self._vectors) > KEPT:
             self._vectors.clear()
@@ -111,9 +109,9 @@ class CatalogMemory:
         """Sorted, unique 64-bit shingle hashes of the canonical text, shape (n,)."""
         found = self._shingles.get(number)
         if found is None:
-            hashes = self._arrived.get(number)
-            if hashes:
-                found = unique(np.frombuffer(hashes, np.uint64))
+            known = self._signatures.get(number)
+            if known and known.shingles:
+                found = unique(np.frombuffer(known.shingles, np.uint64))
             else:
                 found = self._shingler.shingles(self._text(number))
             self._shingles[number] = found
@@ -167,8 +165,12 @@ class CatalogMemory:
         if found is None:
             near, terms = self._signed_of(number)
             found = Signature(near, story_signature(unpack(terms)), terms)
-            self._signatures[number] = found
+            self._keep(number, found)
         return found
+
+    def _keep(self, number: int, signature: Signature) -> None:
+        self._signatures[number] = signature
+        self._kept += _SIGNATURE + len(signature.shingles)
 
     def _near(self, number: int) -> NDArray[np.uint32]:
         known = self._signatures.get(number)
@@ -178,4 +180,5 @@ class CatalogMemory:
         found = self._signed.get(number)
         if found is None:
             found = self._signed[number] = self._documents.signed(number)
+            self._kept += _SIGNATURE
         return found

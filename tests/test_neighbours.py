@@ -239,7 +239,7 @@ def test_much_to_decide_goes_over_to_code_that_was_kept(
 def test_shingles_that_are_kept_spare_reading_the_text(
     court: Court, monkeypatch: pytest.MonkeyPatch, room: int
 ):
-    monkeypatch.setattr(memory, "SHINGLES", room)
+    monkeypatch.setattr(memory, "ROOM", room)
     texts: list[int] = []
     text = Documents.text
     monkeypatch.setattr(Documents, "text", lambda self, n: texts.append(n) or text(self, n))

@@ -81,7 +81,7 @@ def row(name: str, seconds: float, items: Sequence[object], busy: float) -> None
     inline = timed(lambda: run(Inline(), seconds, items, then))
     cells = [plain, inline]
     for workers in (1, 2):
-        with Processes(workers, Limits(), ("ingest.engine.processes",)) as engine:
+        with Processes(workers, Limits(), lambda _: ("ingest.engine.processes",)) as engine:
             run(engine, seconds, items[:64], then)  # workers start
             processor = time.process_time()
             cells.append(timed(lambda e=engine: run(e, seconds, items, then)))

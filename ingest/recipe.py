@@ -31,11 +31,9 @@ class Prepared(NamedTuple):
 
 
 WARM_UP = RawDocument(
-    "warm-up",
-    b"A title of some words\n\nHome\nAbout us\n\nThe harbour was rebuilt on 5 May 2023, after the"
-    b" storm; its council has paid for the work.\n\nSubscribe to our newsletter\n",
+    "warm-up", b"The harbour was rebuilt after the storm; its council has paid for it.", clean=True
 )
-"""A text that meets all that texts in general do, and so loads it."""
+"""A text that meets what every document does, and so loads it."""
 
 Prepare: TypeAlias = "Callable[[RawDocument], Prepared | Rejected]"
 
@@ -82,8 +80,8 @@ class Recipe:
                 return extracted
             return normalise(raw, extracted, self.source, self.normalise)
 
-        # The first document loads models and tables, a second of processor time: here, where
-        # no document's time limit runs.  On a busy machine it would pass for a hanging one.
+        # The first document loads libraries and tables: here, where no document's time limit
+        # runs.  On a busy machine it would pass for a hanging one.
         clean(WARM_UP)
         sign("warm", "up", "en")
 

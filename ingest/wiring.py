@@ -18,6 +18,7 @@ from ingest.engine.base import Limits
 from ingest.errors import SettingsError, UsageError
 from ingest.judge import Judge
 from ingest.neighbours import Neighbours
+from ingest.preload import kinds
 from ingest.read import registry
 from ingest.recipe import Recipe
 from ingest.settings import Source
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 
 COMMAND_LINE = "cli"
 """Name of the source that inputs on the command line belong to, unless --name says another."""
-
-HEAVY = ("ingest.cli", "ingest.preload")
-"""What workers need; imported once, by the server that they are forked from (`preload`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,8 +273,13 @@ def make_judge(store: Store, settings: Settings, run: int, added: str) -> Judge:
     )
 
 
-def make_engine(settings: Settings) -> Engine:
-    """Where documents are prepared: worker processes, or here where there are none."""
+def make_engine(
+    settings: Settings, preload: Callable[[RawDocument], Sequence[str]] = kinds
+) -> Engine:
+    """Where documents are prepared: worker processes, or here where there are none.
+
+    ``preload``: what the server that workers are forked from imports (`ingest.preload`).
+    """
     limits = Limits(seconds=settings.limits.seconds, memory=settings.limits.memory)
     if settings.workers == 0:
         from ingest.engine.inline import Inline  # noqa: PLC0415 - one of two
@@ -284,4 +287,4 @@ def make_engine(settings: Settings) -> Engine:
         return Inline()
     from ingest.engine.processes import Processes  # noqa: PLC0415 - one of two
 
-    return Processes(settings.workers, limits, preload=HEAVY)
+    return Processes(settings.workers, limits, lambda first: ("ingest.cli", *preload(first)))

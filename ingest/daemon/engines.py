@@ -17,6 +17,7 @@ import structlog
 
 from ingest import reports
 from ingest.documents import RawDocument
+from ingest.preload import EVERY
 from ingest.schedule import Every, OnChange
 from ingest.wiring import furniture_key, make_engine, make_recipe
 
@@ -106,7 +107,7 @@ class Engines:
                 if idle.source == source and idle.settings is settings:
                     self._idle.remove(idle)
                     return idle.engine
-        return make_engine(settings)
+        return make_engine(settings, lambda _: EVERY)
 
     def _keep(self, idle: _Idle, *, warm: bool = False) -> None:
         """Keep one engine a source, and those of the newest `KEPT`; close the others.

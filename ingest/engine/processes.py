@@ -39,15 +39,19 @@ LINGER = 0.001
 fast make full chunks, slow ones are passed on one by one."""
 
 
+def _nothing(_: object) -> Sequence[str]:
+    return ()
+
+
 class Processes:
     """Runs the work in ``workers`` processes, in chunks, giving results in the items' order.
 
     A worker is started when there is an item that no idle worker will take; where no
     item concerns, none is, and nothing is imported.  Workers stay for the next map with
-    the same ``make`` until `close`.  ``preload`` names modules that ``make`` needs; the
-    fork server imports them once, so that a new worker has them at no cost.  As with all
-    of `multiprocessing`, a program's main module is imported by the workers, so it needs
-    its ``if __name__ == "__main__"``.
+    the same ``make`` until `close`.  ``preload`` names modules that the work needs, by its
+    first item; the fork server imports them once, so that a new worker has them at no cost.
+    As with all of `multiprocessing`, a program's main module is imported by the workers, so
+    it needs its ``if __name__ == "__main__"``.
 
     The input is read in the thread that asks for the next item.  Each item's time limit
     is its own, however many share a chunk; memory is that of the worker, which is
@@ -55,11 +59,14 @@ class Processes:
     """
 
     def __init__(
-        self, workers: int, limits: Limits | None = None, preload: Sequence[str] = ()
+        self,
+        workers: int,
+        limits: Limits | None = None,
+        preload: Callable[[Any], Sequence[str]] = _nothing,
     ) -> None:
         self._workers = max(1, workers)
         self._limits = limits or Limits()
-        self._preload = tuple(preload)
+        self._preload = preload
         self._crew: Crew | None = None
         self._mapping = False
 
@@ -82,7 +89,7 @@ class Processes:
         if self._mapping:
             raise RuntimeError("this engine is at work on another map")
         self._mapping = True
-        window = _Window(lambda: self._crew_for(make))
+        window = _Window(lambda first: self._crew_for(make, first))
         finished = False
         try:
             for item in items:
@@ -114,7 +121,7 @@ class Processes:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _crew_for(self, make: Callable[[], Callable[[Any], Any]]) -> Crew:
+    def _crew_for(self, make: Callable[[], Callable[[Any], Any]], first: object) -> Crew:
         """The crew that runs ``make``; another one than before only where ``make`` differs."""
         from ingest.engine.crew import Crew  # noqa: PLC0415 - 60 ms, for runs with work only
 
@@ -123,14 +130,15 @@ class Processes:
             self.close()
         if self._crew is None:
             board = Board(self._workers)
-            self._crew = Crew(pickled, board, self._workers, self._limits, self._preload)
+            preload = self._preload(first)
+            self._crew = Crew(pickled, board, self._workers, self._limits, preload)
         return self._crew
 
 
 class _Window:
     """The items read and not yet yielded, in order, with their tasks; None: no work."""
 
-    def __init__(self, engage: Callable[[], Crew]) -> None:
+    def __init__(self, engage: Callable[[object], Crew]) -> None:
         self.entries: deque[tuple[Any, Task | None]] = deque()
         self._engage = engage
         self._crew: Crew | None = None
@@ -175,8 +183,8 @@ class _Window:
         return item, self._crew.board.collect(task)
 
     def _hand_out(self) -> None:
-        if self._crew is None:
-            self._crew = self._engage()
+        if self._crew is None:  # the first item is handed out as soon as it is here
+            self._crew = self._engage(self.entries[0][0])
         if self._gathered:
             self._crew.hand_out(self._gathered)
             self._gathered = []

@@ -3,6 +3,6 @@
 bytes -> decode (encoding) -> way (dispatch) -> html | plain | as it is -> Extracted
 """
 
-from ingest.extract.dispatch import ExtractOptions, Mode, extract, version
+from ingest.extract.dispatch import ExtractOptions, Mode, extract, version, way_of
 
-__all__ = ["ExtractOptions", "Mode", "extract", "version"]
+__all__ = ["ExtractOptions", "Mode", "extract", "version", "way_of"]

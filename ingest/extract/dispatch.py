@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ingest.documents import RawDocument
     from ingest.extract.furniture import FurnitureTable
 
+Way: TypeAlias = Literal["plain", "html", "none"]
 Mode: TypeAlias = Literal["auto", "plain", "html", "none"]
 
 VERSION = "1"  # of this package's own rules; raised when the same bytes may give other text
@@ -64,8 +65,8 @@ class ExtractOptions:
 
 def extract(raw: RawDocument, options: ExtractOptions) -> Extracted | Rejected:
     """Find main text and metadata of one item.  Never raises for what the bytes hold."""
-    media_type = raw.media_type.partition(";")[0].strip().lower()
-    way = _way(raw, media_type, options.mode)
+    media_type = _bare(raw.media_type)
+    way = way_of(raw, options.mode)
     text = decode(raw.content, charset(raw.media_type), html=way == "html").text
     if way != "html" and _is_binary(raw.content, media_type, text):
         return Rejected("extract", "not text", f"{media_type or 'unknown type'}, binary data")
@@ -103,7 +104,9 @@ def looks_like_html(content: bytes) -> bool:
     return _LOOKS_HTML.match(head.replace(b"\0", b"")) is not None
 
 
-def _way(raw: RawDocument, media_type: str, mode: Mode) -> Literal["plain", "html", "none"]:
+def way_of(raw: RawDocument, mode: Mode) -> Way:
+    """Which way an item goes; ``none`` takes its text as it is."""
+    media_type = _bare(raw.media_type)
     if mode != "auto":
         return mode
     if raw.clean:
@@ -113,9 +116,12 @@ def _way(raw: RawDocument, media_type: str, mode: Mode) -> Literal["plain", "htm
     return "plain"
 
 
-def _found(
-    text: str, way: Literal["plain", "html", "none"], raw: RawDocument, options: ExtractOptions
-) -> Extracted | Rejected:
+def _bare(media_type: str) -> str:
+    """A media type without its parameters."""
+    return media_type.partition(";")[0].strip().lower()
+
+
+def _found(text: str, way: Way, raw: RawDocument, options: ExtractOptions) -> Extracted | Rejected:
     if way == "none":
         return Extracted(text, extractor=f"none/{VERSION}")
     if way == "html":

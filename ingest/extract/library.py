@@ -8,6 +8,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from ingest.compiling import untimed
 from ingest.extract.selectors import remember
 
 
@@ -19,7 +20,7 @@ def trafilatura() -> Any:
     """
     for name in ("trafilatura", "htmldate", "courlan"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    with warnings.catch_warnings():
+    with untimed(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its downloader misses PySocks, and is never used
         import trafilatura as library  # noqa: PLC0415 - heavy
 

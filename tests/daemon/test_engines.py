@@ -25,7 +25,7 @@ class FakeEngine:
 
     made: ClassVar[list[FakeEngine]] = []
 
-    def __init__(self, _settings: object) -> None:
+    def __init__(self, _settings: object, _preload: object) -> None:
         self.closed = False
         self.worked = 0
         self.made.append(self)

@@ -21,13 +21,17 @@ if TYPE_CHECKING:
     from ingest.engine.base import Engine
 
 
+def libraries(_: object) -> tuple[str, ...]:
+    return "pytest", "numpy"
+
+
 @pytest.fixture(scope="module", params=["inline", "one process", "three processes"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     if request.param == "inline":
         yield Inline()
         return
     workers = {"one process": 1, "three processes": 3}[request.param]
-    with Processes(workers, Limits(seconds=20), preload=("pytest", "numpy")) as engine:
+    with Processes(workers, Limits(seconds=20), preload=libraries) as engine:
         yield engine
 
 
@@ -155,7 +159,7 @@ def test_one_map_after_another(engine: Engine) -> None:
 
 
 def test_close_twice_and_go_on() -> None:
-    engines: list[Any] = [Inline(), Processes(1, preload=("pytest", "numpy"))]
+    engines: list[Any] = [Inline(), Processes(1, preload=libraries)]
     for engine in engines:
         engine.close()
         list(engine.map(engine_work.make_double, [1], always))

@@ -94,7 +94,8 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Processes]:
-    with Processes(1, Limits(seconds=10, memory=1 << 30), ("pytest", "trafilatura")) as engine:
+    libraries = ("pytest", "trafilatura")
+    with Processes(1, Limits(seconds=10, memory=1 << 30), lambda _: libraries) as engine:
         list(engine.map(extract_work.make_extract, [("first.html", NEIGHBOUR.encode())], bool))
         yield engine
 

@@ -24,7 +24,9 @@ from ingest.errors import IngestError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-PRELOAD = ("pytest", "numpy")
+
+def libraries(_: object) -> tuple[str, ...]:
+    return "pytest", "numpy"
 
 
 def always(_: object) -> bool:
@@ -35,7 +37,7 @@ def run(
     make: Callable[[], Callable[[Any], Any]], items: Sequence[Any], limits: Limits, workers: int = 2
 ) -> list[Any]:
     """The results of all items, in order."""
-    with Processes(workers, limits, PRELOAD) as engine:
+    with Processes(workers, limits, libraries) as engine:
         pairs = list(engine.map(make, items, always))
     assert [item for item, _ in pairs] == list(items)
     return [result for _, result in pairs]
@@ -86,7 +88,7 @@ def test_the_time_limit_is_of_an_item_not_of_a_chunk() -> None:
 
 
 def test_waiting_between_items_costs_no_time_limit() -> None:
-    with Processes(1, Limits(seconds=0.2), PRELOAD) as engine:
+    with Processes(1, Limits(seconds=0.2), libraries) as engine:
         results = engine.map(engine_work.make_nap, iter([1, 1]), always)
         next(results)
         engine_pids = engine.pids
@@ -113,7 +115,7 @@ def test_a_worker_that_leaks_is_replaced_before_it_hurts() -> None:
 
 def test_a_limit_below_a_worker_at_rest_is_said_at_once() -> None:
     with (
-        Processes(1, Limits(memory=1 << 20), PRELOAD) as engine,
+        Processes(1, Limits(memory=1 << 20), libraries) as engine,
         pytest.raises(IngestError, match="before its first item: memory"),
     ):
         list(engine.map(engine_work.make_nap, [500] * 3, always))
@@ -121,7 +123,7 @@ def test_a_limit_below_a_worker_at_rest_is_said_at_once() -> None:
 
 def test_a_worker_that_cannot_start_is_said_at_once() -> None:
     with (
-        Processes(2, Limits(), PRELOAD) as engine,
+        Processes(2, Limits(), libraries) as engine,
         pytest.raises(IngestError, match="before its first item: crash, killed by SIGABRT"),
     ):
         list(engine.map(engine_work.make_abort, [1], always))
@@ -133,7 +135,7 @@ def test_every_item_a_killer() -> None:
 
 
 def test_an_idle_worker_killed_from_outside_costs_nothing() -> None:
-    with Processes(1, Limits(), PRELOAD) as engine:
+    with Processes(1, Limits(), libraries) as engine:
         ((_, first),) = engine.map(engine_work.make_pid, [1], always)
         assert isinstance(first, int)
         os.kill(first, signal.SIGKILL)
@@ -181,7 +183,7 @@ def test_modules_beside_the_program_do_not_shadow_what_is_preloaded(
 
 
 def test_no_worker_where_nothing_concerns() -> None:
-    with Processes(2, Limits(), PRELOAD) as engine:
+    with Processes(2, Limits(), libraries) as engine:
         threads = threading.active_count()
         assert len(list(engine.map(engine_work.make_double, range(100), lambda _: False))) == 100
         assert engine.pids == ()
@@ -189,7 +191,7 @@ def test_no_worker_where_nothing_concerns() -> None:
 
 
 def test_one_worker_for_one_item() -> None:
-    with Processes(8, Limits(), PRELOAD) as engine:
+    with Processes(8, Limits(), libraries) as engine:
         list(engine.map(engine_work.make_double, [1], always))
         assert len(engine.pids) == 1
 
@@ -197,7 +199,7 @@ def test_one_worker_for_one_item() -> None:
 def test_make_is_called_once_in_each_worker(tmp_path: Path) -> None:
     log = tmp_path / "made"
     make = functools.partial(engine_work.make_noting, str(log))
-    with Processes(3, Limits(), PRELOAD) as engine:
+    with Processes(3, Limits(), libraries) as engine:
         for _ in range(3):
             list(engine.map(make, range(2000), always))
         made = [int(line) for line in log.read_text().split()]
@@ -211,7 +213,7 @@ def test_libraries_are_kept_from_starting_threads_before_the_fork() -> None:
 
 
 def test_two_maps_at_once_are_refused() -> None:
-    with Processes(1, Limits(), PRELOAD) as engine:
+    with Processes(1, Limits(), libraries) as engine:
         first = engine.map(engine_work.make_double, [1, 2], always)
         next(first)
         with pytest.raises(RuntimeError, match="another map"):
@@ -219,7 +221,7 @@ def test_two_maps_at_once_are_refused() -> None:
 
 
 def test_closing_early_kills_what_is_in_flight() -> None:
-    with Processes(3, Limits(), PRELOAD) as engine:  # as many as items: each alone in its chunk
+    with Processes(3, Limits(), libraries) as engine:  # as many as items: each alone in its chunk
         results = engine.map(engine_work.make_act, ["a", "hang", "hang"], always)
         assert next(results) == ("a", "A")
         workers = [psutil.Process(pid) for pid in engine.pids]
@@ -230,7 +232,7 @@ def test_closing_early_kills_what_is_in_flight() -> None:
 
 
 def test_nothing_is_left_open_by_workers_that_died() -> None:
-    with Processes(2, Limits(), PRELOAD) as engine:
+    with Processes(2, Limits(), libraries) as engine:
         list(engine.map(engine_work.make_act, ["abort"] * 4, always))
         before = psutil.Process().num_fds()
         list(engine.map(engine_work.make_act, ["abort"] * 20, always))
@@ -252,7 +254,7 @@ SCRIPT = """
         # Whoever starts the tests in the background of a shell has this ignored.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         items = ["a", *{items}]
-        engine = Processes(len(items), Limits(seconds={seconds}), ("numpy",))
+        engine = Processes(len(items), Limits(seconds={seconds}), lambda _: ("numpy",))
         try:
             for item, result in engine.map(engine_work.make_act, items, lambda _: True):
                 print(item, result, *engine.pids, flush=True)

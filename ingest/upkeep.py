@@ -28,7 +28,7 @@ from ingest.catalog.lock import writer_lock
 from ingest.catalog.store import Store
 from ingest.catalog.views import Views
 from ingest.errors import StoreError, UsageError
-from ingest.publish.files import link_file
+from ingest.publish.files import exchange, link_file, sync_folder
 from ingest.publish.layout import Layout
 from ingest.publish.repair import repair
 from ingest.read import rawforget
@@ -273,8 +273,9 @@ def restore(settings: Settings, origin: Path, options: RunOptions = RunOptions()
         _move_past(settings, fresh, Layout(folder / "corpus").newest(), options)
         os.sync()
         used = (folder / "catalog.db").exists()
-        folder.rename(aside)
-        fresh.rename(folder)
+        fresh.rename(aside)
+        exchange(aside, folder)
+        sync_folder(folder.parent)
         if not used:
             _keep_page(aside, folder)
             return None

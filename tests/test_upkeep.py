@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import zstandard
@@ -18,9 +18,6 @@ from ingest.catalog.lock import writer_lock
 from ingest.catalog.store import Store
 from ingest.errors import CorpusError, StoreError, StoreLocked, UsageError
 from ingest.publish.corpus import open_corpus
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ONE = "001_05ad71e9d67d27b6.txt"
 SECRET = "derisking"  # noqa: S105 - a word to look for
@@ -152,6 +149,24 @@ class TestBackup:
         assert aside is not None
         assert project.records() == before
         assert project.run(options=RunOptions()).counts["updated"] == 1
+
+    def test_at_no_time_is_there_no_store(
+        self, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A run after a kill would begin a new one, under numbers that consumers know."""
+        project.run()
+        copy = upkeep.backup(project.settings(), tmp_path / "copy")
+        rename, there = Path.rename, []
+
+        def renamed(path: Path, target: Path) -> Path:
+            done = rename(path, target)
+            there.append((project.store / "catalog.db").exists())
+            return done
+
+        monkeypatch.setattr(Path, "rename", renamed)
+        upkeep.restore(project.settings(), copy)
+        assert there
+        assert all(there)
 
     def test_shards_that_generations_share_are_copied_once(
         self, project: Project, tmp_path: Path

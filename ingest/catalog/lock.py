@@ -32,10 +32,9 @@ def writer_lock(folder: Path, *, wait: float = 0.0, label: str = "") -> Iterator
     path = folder / "lock"
     with store_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    with _queued(folder, wait):
+        descriptor = _acquire(path, wait)
     try:
-        with _queued(folder, wait):
-            _acquire(descriptor, path, wait)
         with store_errors(path):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()} {label}\n".encode(), 0)
@@ -75,8 +74,27 @@ def _queue(folder: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, path: Path, wait: float) -> None:
+def _acquire(path: Path, wait: float) -> int:
+    """Descriptor of the locked file, opened anew where another has come into its place.
+
+    That is what `ingest restore` does: the lock of the store that was there locks nothing.
+    """
     deadline = time.monotonic() + wait
+    while True:
+        with store_errors(path):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            _flock(descriptor, path, deadline, wait)
+            there = _is_at(descriptor, path)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if there:
+            return descriptor
+        os.close(descriptor)
+
+
+def _flock(descriptor: int, path: Path, deadline: float, wait: float) -> None:
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,6 +104,13 @@ def _acquire(descriptor: int, path: Path, wait: float) -> None:
             time.sleep(_POLL_SECONDS)
         else:
             return
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _locked(descriptor: int, path: Path, wait: float) -> StoreLocked:

@@ -74,6 +74,30 @@ def test_the_second_waits_and_can_be_seen_to(tmp_path: Path) -> None:
     assert not contended(tmp_path)
 
 
+def test_who_waited_while_the_folder_was_replaced_holds_the_lock_of_the_new_one(
+    tmp_path: Path,
+) -> None:
+    folder, done, enough = tmp_path / "store", threading.Event(), threading.Event()
+
+    def second() -> None:
+        with writer_lock(folder, wait=30):
+            done.set()
+            enough.wait(30)
+
+    thread = threading.Thread(target=second)
+    with writer_lock(folder):
+        thread.start()
+        while not contended(folder):
+            time.sleep(0.001)
+        folder.rename(tmp_path / "aside")
+        folder.mkdir()
+    assert done.wait(30)
+    with pytest.raises(StoreLocked), writer_lock(folder):
+        pass
+    enough.set()
+    thread.join(30)
+
+
 def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)],

@@ -112,7 +112,8 @@ def _table(language: str, folder: str) -> kernel_terms.Table:
 def _of(rarity: Rarity, folder: str) -> kernel_terms.Table:
     entries = rarity.hashes.size
     slots = np.zeros(1 << (2 * entries).bit_length(), dtype=np.uint64)
-    _fill_kernel(folder)(slots, np.ascontiguousarray(rarity.hashes), rarity.rarity)
+    order = np.argsort(rarity.rarity)  # so that common words are found in their first slot
+    _fill_kernel(folder)(slots, rarity.hashes[order], rarity.rarity[order])
     units = round(rarity.per_character * kernel_terms.UNITS)
     return slots, units, rarity.run, int(entries > 0)
 

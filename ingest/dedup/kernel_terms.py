@@ -76,15 +76,20 @@ def fill(slots: Hashes, hashes: Hashes, rarities: NDArray[np.float32]) -> None:
 
 
 @jit
-def look_up(slots: Hashes, key: np.uint64, missing: int) -> int:
-    """Give the rarity of a hash, ``missing`` where the table has none.
+def first_slot(slots: Hashes, key: np.uint64) -> np.uint64:
+    """Give what the slot holds where the search for a hash begins."""
+    held: np.uint64 = slots[U(key >> HALF) & U(slots.size - 1)]
+    return held
 
-    The one branch is rarely taken where the table is half empty, so that the cache misses
-    of look-ups one after another overlap (at three quarters full it takes twice as long).
+
+@jit
+def look_up(slots: Hashes, key: np.uint64, held: np.uint64, missing: int) -> int:
+    """Give the rarity of a hash, ``missing`` where the table has none; ``held``: `first_slot`.
+
+    The one branch is rarely taken, since common words were put into the table first.
     """
     tag, last = key << np.uint64(RARITY_BITS), U(slots.size - 1)
     slot = U(key >> HALF) & last
-    held = slots[slot]
     while (held != ZERO) & ((held ^ tag) > RARITY_MASK):
         slot = (slot + U(1)) & last
         held = slots[slot]
@@ -92,10 +97,11 @@ def look_up(slots: Hashes, key: np.uint64, missing: int) -> int:
 
 
 @jit
-def own_rarity(hashes: Hashes, edges: Edges, place: int, table: Table) -> int:
-    """See `rarity.Rarity.tokens`, for one token."""
+def own_rarity(tokens: Tokens, place: int, held: np.uint64, table: Table) -> int:
+    """See `rarity.Rarity.tokens`, for one token; ``held``: `first_slot` of its hash."""
+    hashes, edges, _ = tokens
     length = INT(edges[U(2 * place + 1)]) - INT(edges[U(2 * place)])
-    return look_up(table[0], hashes[U(place)], min(length * table[1], RAREST))
+    return look_up(table[0], hashes[U(place)], held, min(length * table[1], RAREST))
 
 
 @jit
@@ -142,12 +148,13 @@ def entry_of(slots: Hashes, key: np.uint64, used: int) -> int:
     """Find the entry of a key in a table by open addressing; ``used``, now its, if it is new.
 
     A slot holds hash << 32 | entry + 1.  No branch hangs on whether a key was met before: that
-    is a toss-up, half of them mispredicted.
+    is a toss-up, half of them mispredicted.  Hence a product, 0 where a slot is empty or holds
+    the key: of two conditions the compiler makes two branches.
     """
     half, last = key >> HALF, U(slots.size - 1)
     slot = U(half) & last
     held = slots[slot]
-    while (held != ZERO) & (held >> HALF != half):  # one branch, and rarely taken
+    while (held >> HALF ^ half) * (held & LOW32) != ZERO:
         slot = (slot + U(1)) & last
         held = slots[slot]
     entry = INT(held & LOW32) - 1 if held else used
@@ -157,14 +164,15 @@ def entry_of(slots: Hashes, key: np.uint64, used: int) -> int:
 
 @jit
 def put(into: Terms, used: int, key: np.uint64, place: int, count: int) -> int:
-    """Count a term, at the token it begins with; gives its entry, ``used`` if it is new."""
+    """Count a term, at the token it begins with; gives how many terms there are now.
+
+    What is written at ``used`` is overwritten by the next where the term is not new.
+    """
     slots, short, counts, _, first = into
     entry = entry_of(slots, key, used)
-    at = U(entry)
-    before = first[at]  # read in any case, or there would be a branch
-    short[at], counts[at] = np.uint32(key >> HALF), counts[at] + count
-    first[at] = place if entry == used else before
-    return entry
+    short[U(used)], first[U(used)] = np.uint32(key >> HALF), place
+    counts[U(entry)] += count
+    return used + int(entry == used)
 
 
 @jit
@@ -175,7 +183,7 @@ def sum_up(tokens: Tokens, line: int, table: Table) -> tuple[Terms, int]:
     joined = largest(letters, 0, letters.size) >= SINGLE
     most = hashes.size * (2 if joined else 1) + names.size + 1
     size = 16
-    while size < 2 * most:
+    while size < 3 * most:  # few terms meet at a slot, and it stays in the nearest cache
         size *= 2
     into = (
         np.zeros(size, np.uint64),
@@ -188,8 +196,7 @@ def sum_up(tokens: Tokens, line: int, table: Table) -> tuple[Terms, int]:
     for token in range(hashes.size):
         if joined and (gap(edges, token - 1) == 0 or gap(edges, token) == 0):
             continue
-        entry = put(into, used, hashes[U(token)], token, weight_of(edges, token, line))
-        used += int(entry == used)
+        used = put(into, used, hashes[U(token)], token, weight_of(edges, token, line))
     rate_tokens(tokens, into, used, table)
     if joined:
         used = sum_runs(tokens, into, used, line, table)
@@ -198,34 +205,49 @@ def sum_up(tokens: Tokens, line: int, table: Table) -> tuple[Terms, int]:
 
 @jit
 def rate_tokens(tokens: Tokens, into: Terms, used: int, table: Table) -> None:
-    """Look up the rarity of terms that are a token alone, once each."""
-    hashes, edges, _ = tokens
+    """Look up the rarity of terms that are a token alone, once each.
+
+    All slots are read before any is looked at: a branch mispredicted on what is in no near
+    cache would hold up the reading of all that follow.
+    """
+    hashes, _, _ = tokens
     _, _, _, above, first = into
+    held = np.empty(used, np.uint64)
     for i in range(used):
-        own = own_rarity(hashes, edges, INT(first[U(i)]), table)
+        held[U(i)] = first_slot(table[0], hashes[U(first[U(i)])])
+    for i in range(used):
+        own = own_rarity(tokens, INT(first[U(i)]), held[U(i)], table)
         above[U(i)] = max(own - COMMON, 0)
 
 
 @jit
 def sum_runs(tokens: Tokens, into: Terms, used: int, line: int, table: Table) -> int:
-    """See `terms._runs` and `Rarity.runs`: runs of neighbouring characters."""
+    """See `terms._runs`: runs of neighbouring characters."""
     hashes, edges, _ = tokens
-    size, joined = table[2], 0
+    size, joined, before = table[2], 0, used
     for token in range(hashes.size):
         joined = joined + 1 if gap(edges, token) == 0 else 0
         if joined < size - 1:
             continue
         first = token - size + 2
         key = run_hash(hashes, first, size)
-        entry = put(into, used, key, first, weight_of(edges, first, line))
-        if entry == used:
-            chance = CHANCE
-            for place in range(first, first + size):
-                chance += own_rarity(hashes, edges, place, table)
-            rare = look_up(table[0], key, min(chance, RAREST)) if table[3] else size * table[1]
-            into[3][U(entry)] = max(rare - COMMON, 0)
-            used += 1
+        used = put(into, used, key, first, weight_of(edges, first, line))
+    for i in range(before, used):
+        into[3][U(i)] = max(run_rarity(tokens, INT(into[4][U(i)]), table) - COMMON, 0)
     return used
+
+
+@jit
+def run_rarity(tokens: Tokens, first: int, table: Table) -> int:
+    """See `rarity.Rarity.runs`, for one run."""
+    hashes, size = tokens[0], table[2]
+    if not table[3]:
+        return size * table[1]
+    chance = CHANCE
+    for place in range(first, first + size):
+        chance += own_rarity(tokens, place, first_slot(table[0], hashes[U(place)]), table)
+    key = run_hash(hashes, first, size)
+    return look_up(table[0], key, first_slot(table[0], key), min(chance, RAREST))
 
 
 @jit
@@ -237,12 +259,13 @@ def sum_names(
     used, line = state
     for place in names:
         key = run_hash(hashes, place, 2)
-        entry = put(into, used, key, place, weight_of(edges, place, line))
-        if entry == used:
-            both = max(own_rarity(hashes, edges, place, table) - COMMON, 0)
-            both += max(own_rarity(hashes, edges, place + 1, table) - COMMON, 0)
-            into[3][U(entry)] = INT(np.rint(both * NAMES))
-            used += 1
+        used = put(into, used, key, place, weight_of(edges, place, line))
+    for i in range(state[0], used):
+        both = 0
+        for place in range(into[4][U(i)], into[4][U(i)] + 2):
+            held = first_slot(table[0], hashes[U(place)])
+            both += max(own_rarity(tokens, place, held, table) - COMMON, 0)
+        into[3][U(i)] = INT(np.rint(both * NAMES))
     return used
 
 

@@ -244,22 +244,32 @@ def edges_of_any(letters: Rows, end: int, out: Edges) -> int:
 
 
 @jit
+def hash_end(letters: Rows, end: int, size: int) -> np.uint64:
+    """Hash the last eight letters of a token, or all its ``size``: times their powers."""
+    part = ZERO
+    for k in range(PAD):
+        letter = np.uint64(letters[U(end - PAD + k)] & POINT)
+        part += letter * POWERS[U(size * PAD + k)]
+    return part
+
+
+@jit
 def hash_tokens(letters: Rows, edges: Edges, out: Hashes) -> None:
-    """Hash each token: its last eight letters times their powers, and those before likewise."""
+    """Hash each token: its last eight letters, and of the few longer ones those before likewise."""
+    longer, n = np.empty(out.size, np.int32), U(0)
     for token in range(out.size):
         end = INT(edges[U(2 * token + 1)])
+        size = end - INT(edges[U(2 * token)])
+        out[U(token)] = hash_end(letters, end, min(size, PAD))
+        longer[n] = token
+        n += U(size > PAD)
+    for token in longer[: INT(n)]:
+        end, scale = INT(edges[U(2 * token + 1)]) - PAD, STRIDE
         left = end - INT(edges[U(2 * token)])
-        h, scale = ZERO, np.uint64(1)
         while left > 0:
-            size = min(left, PAD)
-            part = ZERO
-            for k in range(PAD):
-                letter = np.uint64(letters[U(end - PAD + k)] & POINT)
-                part += letter * POWERS[U(size * PAD + k)]
-            h += scale * part
+            out[U(token)] += scale * hash_end(letters, end, min(left, PAD))
             scale *= STRIDE
             end, left = end - PAD, left - PAD
-        out[U(token)] = h
     for token in range(out.size):
         out[U(token)] = fmix64(out[U(token)])
 

@@ -22,6 +22,8 @@ TERMS, NUMBERS, SHARE = reference.TERMS, reference.NUMBERS, reference.SHARE
 LEVELLING = reference._LEVELLING  # noqa: SLF001 - the same rounds
 LARGEST = 255
 FEW = 64
+KNOWN = np.rint(np.log1p(np.arange(FEW)) * UNITS).astype(np.int64)
+"""Most terms occur once or twice, and a logarithm takes 15 ns."""
 SIGNED = story.SIGNED
 LOW32 = np.uint64(0xFFFFFFFF)
 HALF = np.uint64(32)
@@ -33,15 +35,12 @@ Units: TypeAlias = "NDArray[np.int64]"
 @jit
 def weights_of(counts: Units, rarities: Units) -> None:
     """See `terms.log_tf`: log(1 + count) times rarity, each to 1/128; in place of the rarities."""
-    known = np.zeros(FEW, np.int64)  # most terms occur once or twice, and a logarithm is 15 ns
     for i in range(counts.size):
         count = counts[U(i)]
-        tf = known[U(count & (FEW - 1))] if count < FEW else 0
-        if tf == 0:
-            tf = np.int64(np.rint(np.log1p(np.float64(count)) * UNITS))
-            if count < FEW:
-                known[U(count)] = tf
-        rarities[U(i)] *= tf
+        if count < FEW:
+            rarities[U(i)] *= KNOWN[U(count)]
+        else:
+            rarities[U(i)] *= np.int64(np.rint(np.log1p(np.float64(count)) * UNITS))
 
 
 @jit
@@ -63,14 +62,14 @@ def vector(hashes: Rows, weights: Units, numbers: Bytes) -> tuple[Rows, Bytes]:
         words[n] = few[U(i)]
         n += U(1)
     order = least(words[: INT(n)], TERMS)
-    for i in range(order.size):  # the hash above the weight
-        order[U(i)] = (order[U(i)] & LOW32) << HALF | (LOW32 - (order[U(i)] >> HALF))
-    order = ranked(order)
-    kept = np.empty(order.size, np.uint32)
+    some, kept = np.empty(order.size, np.uint32), np.empty(order.size, np.uint32)
     values = np.empty(order.size, np.float32)
     for i in range(order.size):
-        kept[U(i)] = np.uint32(order[U(i)] >> HALF)
-        values[U(i)] = np.float32(np.float32(order[U(i)] & LOW32) / SQUARE)
+        some[U(i)] = np.uint32(order[U(i)] & LOW32)
+    for i in range(order.size):
+        at = rank_of(some[U(i)], some)
+        kept[at] = some[U(i)]
+        values[at] = np.float32(np.float32(LOW32 - (order[U(i)] >> HALF)) / SQUARE)
     return kept, to_bytes(level(values))
 
 
@@ -104,18 +103,15 @@ def least(keys: Hashes, count: int) -> Hashes:
 
 
 @jit
-def ranked(keys: Hashes) -> Hashes:
-    """Sort up to about a hundred different keys: each goes where its rank says.
+def rank_of(wanted: np.uint32, hashes: Rows) -> U:
+    """Place of a hash among about a hundred sorted ones: how many are smaller.
 
     Eight comparisons at a time and no branch among them; `ndarray.sort` takes 2 s to compile.
     """
-    out = np.empty(keys.size, np.uint64)
-    for i in range(keys.size):
-        key, rank = keys[U(i)], U(0)
-        for other in keys:
-            rank += U(other < key)
-        out[rank] = key
-    return out
+    rank = np.uint32(0)
+    for i in range(hashes.size):
+        rank = np.uint32(rank + np.uint32(hashes[U(i)] < wanted))  # else it is widened to 64 bits
+    return U(rank)
 
 
 @jit
@@ -165,6 +161,6 @@ def packed(hashes: Rows, weights: Bytes) -> Bytes:
     out = np.empty(5 * hashes.size, np.uint8)
     for i in range(hashes.size):
         for byte in range(4):
-            out[4 * i + byte] = np.uint8(hashes[i] >> np.uint32(8 * byte) & np.uint32(0xFF))
-        out[4 * hashes.size + i] = weights[i]
+            out[U(4 * i + byte)] = np.uint8(hashes[U(i)] >> np.uint32(8 * byte) & np.uint32(0xFF))
+        out[U(4 * hashes.size + i)] = weights[U(i)]
     return out

@@ -76,6 +76,16 @@ def test_every_letter_may_be_a_token(kernel: Any):
         assert mine.terms == reference.terms
 
 
+def test_terms_that_meet_at_a_slot_are_told_apart(kernel: Any):
+    """So many words, and pairs of names, that many share a slot of the kernel's tables."""
+    words = [f"{word}{number}" for number in range(700) for word in ("the ", "Alibaba Q", "of ta")]
+    for size in (4, 40, 400, len(words)):
+        document = (" ".join(words[:size] * 2), "Jack Ma", "en")
+        mine, reference = kernel.sign(document, 8, 1), Reference().sign(document, 8, 1)
+        assert mine.terms == reference.terms
+        assert mine.story.tolist() == reference.story.tolist()
+
+
 def test_rows_that_are_no_multiple_of_four(kernel: Any):
     for rows in (1, 2, 3, 5, 97):
         expected = Reference().near(STORY, rows, 7)

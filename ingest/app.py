@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from ingest import forgetting
 from ingest.catalog.database import catalog_errors
 from ingest.catalog.ledger import SQLiteLedger
 from ingest.catalog.runs import SourceRun
@@ -387,6 +388,7 @@ class _Pass:
         publication = self._publisher.publish(self._ledger, self._run_id)
         with self.store.transaction():
             self.store.runs.end(number, self._now(), status, counts)
+        forgetting.finish(self.store, self._settings, self._publisher)
         if publication is not None:
             log.info("published", sequence=publication.sequence, documents=counts["documents"])
         return publication is not None

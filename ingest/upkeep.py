@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ingest import forgetting
 from ingest.app import (
     RunOptions,
     check_version,
@@ -97,15 +98,15 @@ def forget(
         raw = _forget_raw(settings, store, chosen, left)
         number = store.runs.begin(run_id, now, 0)
         judge = make_judge(store, settings, number, now)
+        judge.checkpoint = options.fault
         with judge.batch([]):
             for view in chosen:
                 judge.withdraw(view.id, "forgotten")
                 store.refuse(view.id, view.source, view.source_id, now)
-        judge.purge()
+            forgetting.note(store)
         publisher.publish(ledger, run_id)
-        publisher.drop_old(1, in_use_too=True)
         store.runs.end(number, timestamp(options.clock()), "done", {"removed": len(chosen)})
-        store.truncate_log()
+        forgetting.finish(store, settings, publisher)
         return Forgotten(
             tuple(view.id for view in chosen),
             tuple(view.id for view in left),

@@ -81,6 +81,43 @@ class TestForget:
             upkeep.forget(project.settings(), [ONE], copies=False)
             assert holds(project.store, SECRET) == []
 
+    @pytest.mark.parametrize(
+        "point", ["batch-decided", "batch-committed", "sealed", "renamed", "settled", "cleaned"]
+    )
+    def test_after_a_kill_the_next_run_takes_out_what_is_left(
+        self, project: Project, point: str
+    ) -> None:
+        project.run()
+        (project.seeds / "more.txt").write_text("Something else.\n\n" + "The pier is new. " * 40)
+        project.run(options=RunOptions())
+
+        def kill(name: str) -> None:
+            if name == point:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            upkeep.forget(project.settings(), [ONE], copies=False, options=RunOptions(fault=kill))
+        assert holds(project.store, SECRET)
+        if point == "batch-decided":  # nothing was forgotten yet
+            assert len(project.records()) == 6
+            return
+        assert project.run(options=RunOptions()).documents == 5
+        assert holds(project.store, SECRET) == []
+
+    def test_a_log_that_a_reader_holds_on_to_is_emptied_by_a_later_run(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ingest.catalog.database._BUSY_SECONDS", 0.1)
+        project.run()
+        with closing(sqlite3.connect(project.store / "catalog.db")) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM documents").fetchone()
+            upkeep.forget(project.settings(), [ONE], copies=False)
+            assert holds(project.store, SECRET)
+            reader.rollback()  # it stays open, so that no end of a run removes the log
+            project.run(options=RunOptions())
+            assert holds(project.store, SECRET) == []
+
     def test_copies_are_named_and_forgotten_on_request(self, project: Project) -> None:
         (project.seeds / "copy.txt").write_bytes((project.seeds / ONE).read_bytes())
         project.run()

@@ -107,9 +107,13 @@ class Store:
             (source, source_id),
         )
 
-    def truncate_log(self) -> None:
-        """Fold the write-ahead log back and empty it, so that it holds nothing deleted."""
-        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    def empty_log(self) -> bool:
+        """Fold the write-ahead log back and empty it, so that it holds nothing deleted.
+
+        False where a reader keeps it from being emptied, for half a minute.
+        """
+        (busy, _, _) = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
     def check_whole(self) -> None:
         """Raise `StoreError` where SQLite finds the catalog damaged."""

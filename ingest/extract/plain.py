@@ -94,6 +94,8 @@ class _Judged:
 
 def _judge(lines: Lines, known: NDArray[np.bool_] | None) -> _Judged:
     """Judge the units of a text of which some lines are known to be furniture."""
+    if len(lines.units) == 1:  # kept in any case, and no title
+        return _Judged(np.ones(1, dtype=bool), -1)
     model = plain_model.load()
     pages = [look(block, model.words) for block in _blocks(lines)]
     parts = [model.odds(page) for page in pages]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.extract import plain_model
 from ingest.extract.heading import author_in
 from ingest.extract.lines import split
 from ingest.extract.plain import VERSION, Cut, _blocks, cut
@@ -248,6 +249,12 @@ def test_what_is_kept_are_lines_of_the_text_in_their_order(lines: list[str]):
 @given(st.text(max_size=300))
 def test_the_same_text_is_cut_the_same_way(text: str):
     assert cut(text) == cut(text)
+
+
+@pytest.mark.parametrize("text", ["Subscribe to our newsletter", " ".join(ENGLISH)])
+def test_a_text_of_one_line_needs_no_model(text: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(plain_model, "load", None)
+    assert cut(text) == Cut(text)
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import defaultdict
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,8 +38,9 @@ from ingest.read.rawforget import Target
 from ingest.wiring import Part, canonical_url, fetches, make_judge, raw_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from ingest.catalog.quarantine import Quarantined
     from ingest.catalog.views import View
     from ingest.documents import JSON, Event, RawDocument
     from ingest.outcome import RunReport
@@ -83,63 +85,90 @@ def forget(
 ) -> Forgotten:
     """Remove documents for good: text, signatures, links, quarantine, raw, published lines.
 
-    Their identities go on the refuse list, so that no run brings them back.  Exact and near
-    copies are named, and forgotten too with ``copies``.
+    An item that is in quarantine alone may be named too.  Their identities go on the refuse
+    list, so that no run brings them back.  Exact and near copies are named, and forgotten too
+    with ``copies``.
     Raises `UsageError` where a name means no document, before anything is changed.
     """
     with locked(settings, options) as store:
         check_version(store, settings)
-        chosen, left = _with_copies(store, names, copies=copies)
+        named, held = _named(store, names)
+        chosen, left = _with_copies(store, named, copies=copies)
+        going: list[View | Quarantined] = [*chosen, *held]
         run_id = options.run_id or new_run_id(options.clock())
         now = timestamp(options.clock())
         publisher, ledger = make_publisher(settings, options), open_ledger(store)
         publisher.recover(ledger)
         # The documents are still known if this is cut short, and can be forgotten again.
-        raw = _forget_raw(settings, store, chosen, left)
+        raw = _forget_raw(settings, _targets(store, chosen, held), left)
         number = store.runs.begin(run_id, now, 0)
         judge = make_judge(store, settings, number, now)
         judge.checkpoint = options.fault
         with judge.batch([]):
-            for view in chosen:
-                judge.withdraw(view.id, "forgotten")
-                store.refuse(view.id, view.source, view.source_id, now)
+            for each in going:
+                judge.withdraw(each.id, "forgotten")
+                store.refuse(each.id, each.source, each.source_id, now)
             forgetting.note(store)
         publisher.publish(ledger, run_id)
         store.runs.end(number, timestamp(options.clock()), "done", {"removed": len(chosen)})
         forgetting.finish(store, settings, publisher)
         return Forgotten(
-            tuple(view.id for view in chosen),
+            tuple(each.id for each in going),
             tuple(view.id for view in left),
             ledger.settled(),
             raw,
         )
 
 
+def _named(store: Store, names: Sequence[str]) -> tuple[list[View], list[Quarantined]]:
+    """The documents that are meant, and the items that are in quarantine alone."""
+    views = Views(store.connection)
+    documents: list[View] = []
+    held: list[Quarantined] = []
+    for name in names:
+        try:
+            documents.append(views.named(name))
+        except UsageError:
+            entry = store.quarantine.named(name)
+            if entry is None:
+                raise
+            held.append(entry)
+    return documents, held
+
+
+def _targets(
+    store: Store, chosen: Sequence[View], held: Sequence[Quarantined]
+) -> dict[str, list[Target]]:
+    """What is looked for among kept responses, by source."""
+    targets: dict[str, list[Target]] = defaultdict(list)
+    for view in chosen:
+        text = store.documents.text(view.number)
+        targets[view.source].append(Target(view.source_id, view.url, text))
+    for entry in held:
+        item = store.quarantine.item(entry.source, entry.source_id)
+        targets[entry.source].append(Target(entry.source_id, item.url if item else "", ""))
+    return targets
+
+
 def _forget_raw(
-    settings: Settings, store: Store, chosen: Sequence[View], left: Sequence[View]
+    settings: Settings, targets: Mapping[str, Sequence[Target]], left: Sequence[View]
 ) -> int:
     """Take documents out of the kept responses of their sources; how many of these went."""
     spared = {name for view in left for name in (view.source_id, view.url)}
     went = 0
-    for name in sorted({view.source for view in chosen}):
+    for name in sorted(targets):
         source = settings.source_or_default(name)
         folder = raw_folder(settings, source)
         if folder.exists() or fetches(source):
-            targets = [
-                Target(view.source_id, view.url, store.documents.text(view.number))
-                for view in chosen
-                if view.source == name
-            ]
-            went += rawforget.forget(folder, targets, spared, canonical_url)
+            went += rawforget.forget(folder, targets[name], spared, canonical_url)
     return went
 
 
 def _with_copies(
-    store: Store, names: Sequence[str], *, copies: bool
+    store: Store, named: Sequence[View], *, copies: bool
 ) -> tuple[list[View], list[View]]:
     """Documents to forget, and the copies of them that stay."""
     views = Views(store.connection)
-    named = [views.named(name) for name in names]
     chosen = {view.id: view for view in named}
     found = {copy.id: copy for view in named for copy in _copies(views, view)}
     others = [view for id_, view in found.items() if id_ not in chosen]

@@ -118,6 +118,23 @@ class TestForget:
             project.run(options=RunOptions())
             assert holds(project.store, SECRET) == []
 
+    @pytest.mark.parametrize("by_id", [False, True])
+    def test_what_is_in_quarantine_alone_is_forgotten_too(
+        self, project: Project, *, by_id: bool
+    ) -> None:
+        (project.seeds / "bad.jsonl").write_text('{"text": "Yesterday derailments doubled')
+        project.run()
+        with closing(Store(project.store, write=False)) as store:
+            (entry,) = store.quarantine.entries()
+        assert holds(project.store, "derailments")
+        name = entry.id if by_id else entry.source_id
+        done = project.here("forget", name)
+        assert done.stdout == f"forgotten  {entry.id}\n", done.stderr
+        assert holds(project.store, "derailments") == []
+        project.run(options=RunOptions(full=True))
+        assert holds(project.store, "derailments") == []
+        assert len(project.records()) == 5
+
     def test_copies_are_named_and_forgotten_on_request(self, project: Project) -> None:
         (project.seeds / "copy.txt").write_bytes((project.seeds / ONE).read_bytes())
         project.run()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import zstandard
 
 from ingest.catalog.packed import unpack
-from ingest.documents import RawDocument
+from ingest.documents import RawDocument, document_id
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,6 +28,11 @@ class Quarantined:
     detail: str
     size: int
     seen: str
+
+    @property
+    def id(self) -> str:
+        """The identity that the item has as a document."""
+        return document_id(self.source, self.source_id)
 
 
 class Quarantine:
@@ -95,6 +100,11 @@ class Quarantine:
             (source, reason),
         )
         return (Quarantined(*row) for row in rows)
+
+    def named(self, name: str) -> Quarantined | None:
+        """The one entry whose id or source_id this is; None where none or several are."""
+        found = [entry for entry in self.entries() if name in (entry.id, entry.source_id)]
+        return found[0] if len(found) == 1 else None
 
     def item(self, source: str, source_id: str) -> RawDocument | None:
         """The item as it was read; None where its bytes were too many to keep."""

@@ -35,6 +35,18 @@ def document_id(store: Store, name: str) -> str:
             raise error from None
 
 
+def known_id(store: Store, name: str) -> str:
+    """The same, also of an item that is in quarantine alone."""
+    try:
+        return document_id(store, name)
+    except UsageError:
+        quarantine = store.quarantine
+        entry = quarantine.named(name) or quarantine.named(os.path.realpath(name))
+        if entry is None:
+            raise
+        return entry.id
+
+
 def dups(settings: Settings, kind: str, *, as_json: bool) -> None:
     """`ingest dups`: one Link a line, or a list for a person."""
     with reports.opened(settings) as store:

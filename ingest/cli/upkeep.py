@@ -50,7 +50,7 @@ def forget(
 
     settings = ready(config, store)
     with reports.opened(settings) as opened:
-        names = [looking.document_id(opened, name) for name in names]
+        names = [looking.known_id(opened, name) for name in names]
     done = upkeep.forget(settings, names, copies=copies, options=RunOptions(wait=wait))
     if json:
         printing.json(upkeep.as_json(done))

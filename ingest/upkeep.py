@@ -29,12 +29,14 @@ from ingest.catalog.database import catalog_errors, store_errors
 from ingest.catalog.lock import writer_lock
 from ingest.catalog.store import Store
 from ingest.catalog.views import Views
+from ingest.documents import Checkpoint, Complete
 from ingest.errors import StoreError, UsageError
 from ingest.publish.files import exchange, link_file, sync_folder
 from ingest.publish.layout import Layout
 from ingest.publish.repair import repair
 from ingest.read import rawforget
 from ingest.read.rawforget import Target
+from ingest.settings import Source
 from ingest.wiring import Part, canonical_url, fetches, make_judge, raw_folder
 
 if TYPE_CHECKING:
@@ -233,6 +235,42 @@ def _kept_items(store: Store, name: str, reason: str) -> tuple[tuple[RawDocument
             else:
                 kept.append(item)
     return tuple(kept), later
+
+
+# --- dropping a source ----------------------------------------------------------------
+
+
+class _Emptied:
+    """A reader of a source that holds nothing any more."""
+
+    def check(self, context: Context) -> None:
+        """Nothing to check."""
+
+    def read(self, cursor: JSON, context: Context) -> Iterator[Event]:  # noqa: ARG002 - the contract's
+        """That it was listed completely."""
+        yield Checkpoint(None)
+        yield Complete()
+
+
+def drop(settings: Settings, name: str, options: RunOptions = RunOptions()) -> RunReport:
+    """Take everything out that came from a source which has left the settings; a run's report.
+
+    Nothing is refused: configured again, the source is read anew.  Kept responses stay.
+    Raises `UsageError` for a source that is configured, or that the store does not know.
+    """
+    if any(source.name == name for source in settings.source):
+        raise UsageError(
+            f"{name} is configured: its next run would bring everything back",
+            hint="Take it out of the settings first.",
+        )
+    with locked(settings, options) as store:
+        known = {*Views(store.connection).sources(), *store.quarantine.sources()}
+    if name not in known:
+        raise UsageError(
+            f"no source is called {name!r}", hint=f"The store has: {', '.join(sorted(known))}."
+        )
+    source = Source(name=name, on_missing="remove", max_removed=1.0)
+    return run_parts(settings, [Part(source, (_Emptied(),))], options)
 
 
 # --- the corpus -----------------------------------------------------------------------

@@ -13,7 +13,7 @@ import zstandard
 from support import Project
 
 from ingest import upkeep
-from ingest.app import RunOptions
+from ingest.app import RunOptions, run
 from ingest.catalog.lock import writer_lock
 from ingest.catalog.store import Store
 from ingest.errors import CorpusError, StoreError, StoreLocked, UsageError
@@ -318,6 +318,39 @@ class TestBackup:
         assert not list(tmp_path.glob("unused.*"))
 
 
+class TestDrop:
+    def test_what_a_source_brought_goes_once_it_has_left_the_settings(
+        self, project: Project
+    ) -> None:
+        (project.seeds / "bad.jsonl").write_text("{broken\n")
+        project.run()
+        renamed = project.settings(source={"name": "new"})
+        run(renamed)
+        assert {record["source"] for record in project.records()} == {"seeds"}, "all are copies"
+        report = upkeep.drop(renamed, "seeds")
+        assert report.counts["removed"] == 5
+        assert {record["source"] for record in project.records()} == {"new"}
+        assert len(project.records()) == 5
+        with closing(Store(project.store, write=False)) as store:
+            assert store.quarantine.sources() == {"new"}
+        assert run(renamed).counts["unchanged"] == 6
+
+    def test_nothing_is_refused_of_a_source_that_comes_back(self, project: Project) -> None:
+        project.run()
+        upkeep.drop(project.settings(source={"name": "new"}), "seeds")
+        assert project.records() == []
+        assert project.run(options=RunOptions()).counts["new"] == 5
+
+    def test_a_source_that_is_configured_or_unknown_stays_as_it_is(self, project: Project) -> None:
+        project.run()
+        with pytest.raises(UsageError, match="next run would bring everything back"):
+            upkeep.drop(project.settings(), "seeds")
+        with pytest.raises(UsageError, match="no source is called 'seed'") as caught:
+            upkeep.drop(project.settings(), "seed")
+        assert "seeds" in caught.value.hint
+        assert len(project.records()) == 5
+
+
 class TestCorpus:
     def test_compacting_merges_shards_and_changes_no_document(self, project: Project) -> None:
         for number in range(4):
@@ -379,6 +412,10 @@ class TestCommandLine:
         assert done.stdout.startswith("forgotten  ")
         assert project.here("quarantine").stdout == "nothing in quarantine\n"
         assert project.here("retry").returncode == 0
+        done = project.here("drop", "seeds")
+        assert (done.returncode, "seeds is configured" in done.stderr) == (2, True)
+        (project.folder / "config" / "ingest.toml").write_text("")
+        assert json.loads(project.here("drop", "seeds", "--json").stdout)["counts"]["removed"] == 4
 
     def test_quarantine_shows_reason_and_bytes(self, project: Project) -> None:
         (project.seeds / "bad.jsonl").write_text("{broken\n")

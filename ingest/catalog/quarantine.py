@@ -117,6 +117,10 @@ class Quarantine:
         content = unpack(row[2]) if row[2] else b""
         return _restore(source_id, row[0], content) if len(content) == row[1] else None
 
+    def sources(self) -> set[str]:
+        """Sources of which something is in quarantine."""
+        return {row[0] for row in self._connection.execute("SELECT source FROM quarantine")}
+
     def counts(self) -> dict[str, int]:
         """How many entries there are by reason."""
         rows = self._connection.execute(

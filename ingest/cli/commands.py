@@ -271,6 +271,7 @@ for command, lines in (
     (upkeep.forget, ("ingest forget 9a41c0", "ingest forget notes/a.txt --copies")),
     (upkeep.retry, ("ingest retry", "ingest retry --source news --reason timeout")),
     (upkeep.quarantine, ("ingest quarantine", "ingest quarantine notes/a.txt > a.txt")),
+    (upkeep.drop, ("ingest drop old-news",)),
     (upkeep.backup, ("ingest backup /backups/$(date +%F)",)),
     (upkeep.restore, ("ingest restore /backups/2024-05-06",)),
     (upkeep.init, ("ingest init news && cd news && ingest run",)),

@@ -86,10 +86,8 @@ def retry_command(
     log_format: Literal["human", "json"],
 ) -> int:
     """`ingest retry`; ``chosen`` is source and reason, ``""`` for all; the exit code."""
-    logs.configure(log_format)
     source, reason = chosen
-    with stop_on_signals() as stop, _progress_bar(enabled=not as_json) as progress:
-        options = replace(_fixed(), wait=wait, progress=progress, cancelled=stop)
+    with _begun(wait, log_format, as_json=as_json) as (options, stop):
         report, later = upkeep.retry(settings, source=source, reason=reason, options=options)
     if as_json:
         printing.json({**report.as_json(), "read_again_by_the_next_run": later})
@@ -100,6 +98,34 @@ def retry_command(
     else:
         printing.line("nothing of that kind in quarantine")
     return _exit_code(report, stop)
+
+
+def drop_command(
+    settings: Settings,
+    name: str,
+    *,
+    wait: float,
+    as_json: bool,
+    log_format: Literal["human", "json"],
+) -> int:
+    """`ingest drop`; the exit code."""
+    with _begun(wait, log_format, as_json=as_json) as (options, stop):
+        report = upkeep.drop(settings, name, options)
+    if as_json:
+        printing.json(report.as_json())
+    else:
+        printing.run_report(report, settings.store, dry_run=False)
+    return _exit_code(report, stop)
+
+
+@contextmanager
+def _begun(
+    wait: float, log_format: Literal["human", "json"], *, as_json: bool
+) -> Iterator[tuple[app.RunOptions, Stop]]:
+    """How a run of another command than `ingest run` goes, and whether it was told to stop."""
+    logs.configure(log_format)
+    with stop_on_signals() as stop, _progress_bar(enabled=not as_json) as progress:
+        yield replace(_fixed(), wait=wait, progress=progress, cancelled=stop), stop
 
 
 def _exit_code(report: RunReport, stop: Stop) -> int:

@@ -103,6 +103,23 @@ def quarantine(
         looking.quarantine(settings, source, reason, as_json=json)
 
 
+def drop(
+    name: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A source that has left the settings.")
+    ],
+    config: Config = None,
+    store: StoreDir = None,
+    wait: Wait = 0.0,
+    json: Json = False,
+    log_format: LogFormat = "human",
+) -> None:
+    """Take everything out that came from a source which is not configured any more."""
+    from ingest.cli.running import drop_command  # noqa: PLC0415 - heavy
+
+    settings = load_settings(config, store)
+    raise typer.Exit(drop_command(settings, name, wait=wait, as_json=json, log_format=log_format))
+
+
 def backup(
     target: Annotated[Path, typer.Argument(metavar="TO", help="New folder for the copy.")],
     config: Config = None,

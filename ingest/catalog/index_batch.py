@@ -199,7 +199,7 @@ class Compiled:
 
     Keys are looked up once for all documents of the batch, and in order, so that what lies
     side by side is read one after the other.  ``numbers``: older entries of all groups, at most
-    ``cap`` of each; ``scratch``: for counting.
+    ``cap`` of each.
     """
 
     kernel: Kernel
@@ -207,7 +207,6 @@ class Compiled:
     bands: int
     cap: int
     numbers: NDArray[np.uint32]
-    scratch: NDArray[np.uint64]
 
     @classmethod
     def look_up(
@@ -222,9 +221,7 @@ class Compiled:
         into = np.empty(int(room.sum()), np.uint32)
         for starts, counts, part in located:
             kernel.gather(part.numbers, starts, counts, room, ends, into)
-        bands = keys.shape[1]
-        most = min(bands * cap, into.size + groups.members.size)
-        return cls(kernel, groups, bands, cap, into, np.empty(4 << most.bit_length(), np.uint64))
+        return cls(kernel, groups, keys.shape[1], cap, into)
 
     def insert(self, row: int, number: int) -> None:
         """See `Entries`."""
@@ -235,7 +232,7 @@ class Compiled:
         """See `Entries`."""
         asked = (row * self.bands, self.bands, least, self.cap)
         of = self.groups
-        found, capped = self.kernel.count(of.state, of.members, self.numbers, self.scratch, asked)
+        found, capped = self.kernel.count(of.state, of.members, self.numbers, asked)
         if not found.size:
             return Found(*_NOTHING, capped)
         found.sort()

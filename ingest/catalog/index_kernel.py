@@ -28,9 +28,11 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 GROUP, BEGINS, FILLED, ENDS = range(4)
 BLOCK = 4096
+LINE = 16  # numbers in a line of the cache
 HALF = np.uint64(32)
 LOW = np.uint64(0xFFFFFFFF)
-ONE = np.uint64(1)
+ZERO, ONE = np.uint64(0), np.uint64(1)
+U = np.uintp
 ROUGH, SHIFT = 1 << 13, np.uint64(64 - 13)
 MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -59,7 +61,7 @@ def load(folder: str) -> Kernel:
     return Kernel(
         ready(locate, folder, (keys, *run, 1, places, state)),
         ready(gather, folder, (run[1], places, places, places, places, numbers)),
-        ready(count, folder, (state, numbers, numbers, keys, (0, 1, 1, 1))),
+        ready(count, folder, (state, numbers, numbers, (0, 1, 1, 1))),
         ready(insert, folder, (state, numbers, (0, 1, 1))),
     )
 
@@ -93,22 +95,33 @@ def locate(
                 counts[i] = directory[bucket + 1]
         for i in range(first, last):
             if starts[i] < counts[i]:
-                touched += np.int64(keys[(starts[i] + counts[i]) >> 1] & ONE)
+                touched += np.int64((keys[starts[i]] ^ keys[counts[i] - 1]) & ONE)
         for i in range(first, last):
-            key, low, high = wanted[i], starts[i], counts[i]
-            end = high
-            while low < high:
-                middle = (low + high) >> 1
-                if keys[middle] < key:
-                    low = middle + 1
-                else:
-                    high = middle
-            above = low
-            while above < end and keys[above] == key:
-                above += 1
+            low, above = span_in(keys, wanted[i], starts[i], counts[i])
             starts[i], counts[i] = low, above - low
             room[i] -= min(room[i], above - low)
     return touched
+
+
+@jit
+def span_in(keys: Keys, key: np.uint64, low: int, end: int) -> tuple[int, int]:
+    """Where the entries of a key begin and end, in a bucket from ``low`` to ``end``.
+
+    Most buckets with a long list hold nothing else: what lies between is then not read.
+    """
+    if low < end and keys[low] == key and keys[end - 1] == key:
+        return low, end
+    high = end
+    while low < high:
+        middle = (low + high) >> 1
+        if keys[middle] < key:
+            low = middle + 1
+        else:
+            high = middle
+    above = low
+    while above < end and keys[above] == key:
+        above += 1
+    return low, above
 
 
 def gather(
@@ -122,8 +135,9 @@ def gather(
     for first in range(0, starts.size, BLOCK):
         last = min(first + BLOCK, starts.size)
         for i in range(first, last):
-            if counts[i] and room[i]:
-                touched += np.int64(numbers[starts[i] + counts[i] - 1] & np.uint32(1))
+            end = starts[i] + counts[i]
+            for at in range(end - min(counts[i], room[i]), end, LINE):
+                touched += np.int64(numbers[at] & np.uint32(1))
         for i in range(first, last):
             take = min(counts[i], room[i])
             source, target = starts[i] + counts[i] - take, ends[i] - take
@@ -146,65 +160,85 @@ def span_of(state: Places, place: int, cap: int) -> tuple[int, int, int, int]:
 
 
 @jit
-def count_hashes(into: Numbers, numbers: Numbers, begin: int, end: int) -> None:
-    """Count numbers by hash."""
-    for at in range(begin, end):
-        into[np.int64((np.uint64(numbers[at]) * MIX) >> SHIFT)] += np.uint32(1)
-
-
-@jit
-def count_one(slots: Keys, number: np.uint64) -> tuple[np.int64, np.uint64]:
-    """Count a number in a table by open addressing: its slot, and how often it was counted."""
-    slot = np.int64((number * MIX) >> HALF) & (slots.size - 1)
-    while slots[slot] and slots[slot] >> HALF != number:
-        slot = (slot + 1) & (slots.size - 1)
-    seen = (slots[slot] & LOW) + ONE
-    slots[slot] = number << HALF | seen
-    return slot, seen
-
-
-def count(
-    state: Places, members: Numbers, numbers: Numbers, scratch: Keys, asked: tuple[int, ...]
-) -> tuple[Keys, int]:
-    """Count how often each number is among the entries of a document's keys.
-
-    ``state``: rows of `index_batch.Groups`; ``scratch``: a power of two of places, more than
-    twice the entries there can be; ``asked``: the document's first key, its keys, least
-    count, cap.  Gives ``number << 32 | count`` of those that occur often enough, in no order,
-    and how many keys have as many entries as the cap allows.
-
-    Most numbers occur too rarely to be told apart: they are counted by their hash first, in a
-    table that stays in the nearest cache, and only those of a frequent hash one by one.
-    """
-    first, bands, least, cap = asked
-    rough = np.zeros(ROUGH, np.uint32)
-    total, capped, n = 0, 0, 0
+def collect(
+    state: Places, members: Numbers, numbers: Numbers, asked: tuple[int, ...]
+) -> tuple[Numbers, int]:
+    """Copy the entries of a document's keys side by side, and count the keys that are full."""
+    first, bands, _, cap = asked
+    total, capped = 0, 0
     for place in range(first, first + bands):
         begin, end, newer, newer_end = span_of(state, place, cap)
         total += end - begin + newer_end - newer
         capped += int(end - begin + newer_end - newer >= cap)
-        if least > 1:
-            count_hashes(rough, numbers, begin, end)
-            count_hashes(rough, members, newer, newer_end)
-    size = 16
-    while size <= (2 * total if least == 1 else total):
-        size *= 2
-    slots = scratch[:size]
-    slots[:] = 0
-    found = np.empty(total // max(least, 1), np.uint64)
+    into, n = np.empty(total, np.uint32), U(0)
     for place in range(first, first + bands):
         begin, end, newer, newer_end = span_of(state, place, cap)
-        for at in range(begin - newer_end + newer, end):
-            number = np.uint64(numbers[at] if at >= begin else members[newer_end + at - begin])
-            if least > 1 and rough[np.int64((number * MIX) >> SHIFT)] < least:
-                continue
-            slot, seen = count_one(slots, number)
-            if seen == np.uint64(least):
-                found[n] = np.uint64(slot)
-                n += 1
-    for i in range(n):
-        found[i] = slots[np.int64(found[i])]
-    return found[:n], capped
+        for at in range(begin, end):
+            into[n] = numbers[U(at)]
+            n += U(1)
+        for at in range(newer, newer_end):
+            into[n] = members[U(at)]
+            n += U(1)
+    return into, capped
+
+
+@jit
+def bucket_of(number: np.uint32) -> np.uint64:
+    """Bucket of a number among `ROUGH`."""
+    return (np.uint64(number) * MIX) >> SHIFT
+
+
+@jit
+def often(numbers: Numbers, least: int) -> Numbers:
+    """Leave out numbers that cannot occur often enough, by how often their hash does.
+
+    Most are: what is left is counted in a table that stays in the nearest cache.  No branch
+    hangs on it, for it would be mispredicted.
+    """
+    rough, enough, n = np.zeros(ROUGH, np.uint32), np.uint32(least), U(0)
+    for i in range(numbers.size):
+        rough[U(bucket_of(numbers[U(i)]))] += np.uint32(1)
+    for i in range(numbers.size):
+        number = numbers[U(i)]
+        numbers[n] = number
+        n += U(rough[U(bucket_of(number))] >= enough)
+    return numbers[: np.int64(n)]
+
+
+@jit
+def tally(numbers: Numbers, least: int) -> Keys:
+    """Give ``number << 32 | count`` of each that occurs often enough, in no order."""
+    size = 16
+    while size < 2 * numbers.size:
+        size *= 2
+    slots, last = np.zeros(size, np.uint64), U(size - 1)
+    found, n = np.empty(numbers.size + 1, np.uint64), U(0)
+    for i in range(numbers.size):
+        number = np.uint64(numbers[U(i)])
+        slot = U((number * MIX) >> HALF) & last
+        while (slots[slot] >> HALF ^ number) * (slots[slot] & LOW) != ZERO:  # one rare branch
+            slot = (slot + U(1)) & last
+        seen = (slots[slot] & LOW) + ONE
+        slots[slot] = number << HALF | seen
+        found[n] = np.uint64(slot)
+        n += U(seen == np.uint64(least))
+    for i in range(np.int64(n)):
+        found[U(i)] = slots[U(found[U(i)])]
+    return found[: np.int64(n)]
+
+
+def count(
+    state: Places, members: Numbers, numbers: Numbers, asked: tuple[int, ...]
+) -> tuple[Keys, int]:
+    """Count how often each number is among the entries of a document's keys.
+
+    ``state``: rows of `index_batch.Groups`; ``asked``: the document's first key, its keys,
+    least count, cap.  Gives ``number << 32 | count`` of those that occur often enough, in no
+    order, and how many keys have as many entries as the cap allows.
+    """
+    entries, capped = collect(state, members, numbers, asked)
+    least = asked[2]
+    return tally(often(entries, least) if least > 1 else entries, least), capped
 
 
 def insert(state: Places, members: Numbers, asked: tuple[int, int, int]) -> None:

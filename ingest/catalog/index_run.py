@@ -143,17 +143,19 @@ def _write(draft: Path, name: str, chunks: Iterator[Chunk], bits: int) -> RunInf
     with draft.open("w+b") as file, tempfile.TemporaryFile(dir=draft.parent) as second:
         body = _Body(file)
         for keys, numbers in chunks:
-            body.write(keys.tobytes())
-            second.write(numbers.tobytes())
-            filled, sizes = np.unique(buckets(keys, bits), return_counts=True)
-            counts[filled] += sizes
+            body.write(keys.data)
+            second.write(numbers.data)
+            filled = buckets(keys, bits)  # in ascending order, as the keys are
+            lowest = int(filled[0]) if filled.size else 0
+            sizes = np.bincount(filled - lowest)
+            counts[lowest : lowest + sizes.size] += sizes
             entries += keys.size
             first = min(first, int(numbers.min(initial=first)))
             last = max(last, int(numbers.max(initial=last)))
         if not entries:
             return None
         body.copy(second)
-        body.write(directory_of(counts).tobytes())
+        body.write(directory_of(counts).data)
         info = RunInfo(name, entries, first, last, body.checksum)
         body.finish(_pack(info, bits))
     return info
@@ -167,7 +169,7 @@ class _Body:
         self._file = file
         file.seek(_HEADER_SIZE)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self.checksum = zlib.crc32(data, self.checksum)
         self._file.write(data)
 

@@ -157,13 +157,15 @@ def test_what_is_inserted_beside_the_batch_is_met_too(
 
 
 def test_an_uncapped_list_of_thousands_is_counted(tmp_path: Path, cache: str | None):
+    """By numbers that meet in the kernel's tables, as neighbouring ones do not."""
+    some = np.random.default_rng(1).choice(1 << 31, 5000, replace=False).astype(np.uint32)
     index = BandIndex(tmp_path, [], BANDS, None, cache)
-    index.insert(np.repeat(key_rows((1, 2, 3, 4)), 3000, axis=0), np.arange(3000, dtype=np.uint32))
+    index.insert(np.repeat(key_rows((1, 2, 3, 4)), 3000, axis=0), some[:3000])
     batch = index.prefetch(np.repeat(key_rows((1, 2, 3, 9)), 2000, axis=0))
     for row in range(2000):
-        batch.insert(row, 3000 + row)
-    assert batch.candidates(0, 3).numbers.tolist() == list(range(5000))
-    assert batch.candidates(0, 4).numbers.tolist() == list(range(3000, 5000))
+        batch.insert(row, int(some[3000 + row]))
+    assert batch.candidates(0, 3).numbers.tolist() == sorted(some.tolist())
+    assert batch.candidates(0, 4).numbers.tolist() == sorted(some[3000:].tolist())
 
 
 def test_the_kernel_takes_over_once_there_is_much_to_look_up(
@@ -217,6 +219,23 @@ def test_many_runs_become_few_and_nothing_is_lost(tmp_path: Path):
     assert len(list(tmp_path.iterdir())) == len(sizes)
     assert (index.query(keys).shared == BANDS).all()
     index.verify()
+
+
+def test_a_file_merged_a_range_at_a_time_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A bucket of the directory may lie in two ranges."""
+    keys = np.random.default_rng(1).integers(0, 1 << 64, (1000, BANDS), dtype=np.uint64)
+    checksums = []
+    for chunk in (1 << 20, 300):
+        monkeypatch.setattr("ingest.catalog.index_run._CHUNK", chunk)
+        index = BandIndex(tmp_path / str(chunk), [], BANDS)
+        index.insert(keys, np.arange(1000, dtype=np.uint32))
+        info = index.flush()
+        assert info
+        checksums.append(info.checksum)
+        assert (index.query(keys).shared == BANDS).all()
+    assert checksums[0] == checksums[1]
 
 
 def test_merging_everything_drops_what_should_not_stay(tmp_path: Path):

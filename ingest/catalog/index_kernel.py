@@ -27,7 +27,7 @@ Places: TypeAlias = "NDArray[np.int64]"
 F = TypeVar("F", bound="Callable[..., Any]")
 
 GROUP, BEGINS, FILLED, ENDS = range(4)
-BLOCK = 4096
+BLOCK = 64  # with more, what was touched has left the nearest cache when it is used
 LINE = 16  # numbers in a line of the cache
 HALF = np.uint64(32)
 LOW = np.uint64(0xFFFFFFFF)
@@ -87,16 +87,16 @@ def locate(
     shift = np.uint64(64 - bits)
     for first in range(0, wanted.size, BLOCK):
         last = min(first + BLOCK, wanted.size)
-        for i in range(first, last):
+        for i in range(U(first), U(last)):
             starts[i] = counts[i] = 0
             if room[i]:
-                bucket = np.int64(wanted[i] >> shift)
+                bucket = wanted[i] >> shift
                 starts[i] = directory[bucket]
-                counts[i] = directory[bucket + 1]
-        for i in range(first, last):
+                counts[i] = directory[bucket + ONE]
+        for i in range(U(first), U(last)):
             if starts[i] < counts[i]:
-                touched += np.int64((keys[starts[i]] ^ keys[counts[i] - 1]) & ONE)
-        for i in range(first, last):
+                touched += np.int64((keys[U(starts[i])] ^ keys[U(counts[i] - 1)]) & ONE)
+        for i in range(U(first), U(last)):
             low, above = span_in(keys, wanted[i], starts[i], counts[i])
             starts[i], counts[i] = low, above - low
             room[i] -= min(room[i], above - low)
@@ -109,17 +109,17 @@ def span_in(keys: Keys, key: np.uint64, low: int, end: int) -> tuple[int, int]:
 
     Most buckets with a long list hold nothing else: what lies between is then not read.
     """
-    if low < end and keys[low] == key and keys[end - 1] == key:
+    if low < end and keys[U(low)] == key and keys[U(end - 1)] == key:
         return low, end
     high = end
     while low < high:
         middle = (low + high) >> 1
-        if keys[middle] < key:
+        if keys[U(middle)] < key:
             low = middle + 1
         else:
             high = middle
     above = low
-    while above < end and keys[above] == key:
+    while above < end and keys[U(above)] == key:
         above += 1
     return low, above
 
@@ -134,15 +134,15 @@ def gather(
     touched = np.int64(0)
     for first in range(0, starts.size, BLOCK):
         last = min(first + BLOCK, starts.size)
-        for i in range(first, last):
+        for i in range(U(first), U(last)):
             end = starts[i] + counts[i]
             for at in range(end - min(counts[i], room[i]), end, LINE):
-                touched += np.int64(numbers[at] & np.uint32(1))
-        for i in range(first, last):
+                touched += np.int64(numbers[U(at)] & np.uint32(1))
+        for i in range(U(first), U(last)):
             take = min(counts[i], room[i])
             source, target = starts[i] + counts[i] - take, ends[i] - take
             for step in range(take):
-                into[target + step] = numbers[source + step]
+                into[U(target + step)] = numbers[U(source + step)]
             room[i] -= take
             ends[i] = target
     return touched

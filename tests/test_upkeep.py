@@ -352,6 +352,22 @@ class TestDrop:
 
 
 class TestCorpus:
+    @pytest.mark.parametrize("generations", [1, 2])
+    def test_a_new_catalog_takes_over_what_is_out(self, project: Project, generations: int) -> None:
+        project.run()
+        if generations > 1:
+            (project.seeds / "more.txt").write_text("Else.\n\n" + "The pier is new. " * 40)
+            project.run(options=RunOptions())
+        before = project.records()
+        for path in project.store.glob("catalog.db*"):
+            path.unlink()
+        with pytest.raises(CorpusError, match="restored or removed alone"):
+            project.run(options=RunOptions())
+        done = upkeep.mend(project.settings())
+        assert done == [f"took generation {generations} as what is out"]
+        assert project.run(options=RunOptions()).counts["new"] == len(before)
+        assert project.records() == before
+
     def test_compacting_merges_shards_and_changes_no_document(self, project: Project) -> None:
         for number in range(4):
             text = f"Note {number}\n\n" + f"The {number}th pier was rebuilt by many people. " * 20

@@ -90,6 +90,14 @@ class SQLiteLedger:
         """Sequence number of the newest settled generation; 0 before the first."""
         return int(get_meta(self._connection, _SETTLED, "0"))
 
+    def possible(self) -> set[int]:
+        """Sequence numbers that the corpus may be at: `settled`, and what was sealed since."""
+        settled = self.settled()
+        return {settled, self._sealed() or settled}
+
+    def _sealed(self) -> int:
+        return int(get_meta(self._connection, _SEALED, "0"))
+
     def pending(self) -> Iterator[tuple[Any, Any]]:
         """Every line that may differ from what is out, documents first, in order of arrival.
 
@@ -157,7 +165,7 @@ class SQLiteLedger:
         Raises `StoreError` for a sequence number that was not sealed.  A kill between the
         rename and this makes it be called again: settling what is settled is harmless.
         """
-        sealed = int(get_meta(self._connection, _SEALED, "0"))
+        sealed = self._sealed()
         if sequence not in {self.settled(), sealed}:
             raise StoreError(
                 f"the catalog knows nothing of generation {sequence} of the corpus",

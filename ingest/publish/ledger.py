@@ -63,6 +63,10 @@ class Ledger(Protocol):
         """Sequence number of the newest settled generation; 0 before the first."""
         ...
 
+    def possible(self) -> set[int]:
+        """Sequence numbers that the corpus may be at: `settled`, and what was sealed since."""
+        ...
+
     def pending(self) -> Iterator[tuple[Wanted, Published | None]]:
         """Every line that may differ from what is out, documents first, in order of arrival.
 

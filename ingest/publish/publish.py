@@ -181,7 +181,7 @@ class Publisher:
         """
         layout, settled = self.layout, ledger.settled()
         sequence = layout.sequence()
-        if sequence not in {settled, settled + 1}:
+        if sequence not in ledger.possible():
             raise CorpusError(
                 f"{layout.current} is at {sequence}, but the catalog at {settled}: "
                 "one of the two was restored or removed alone",

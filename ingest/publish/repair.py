@@ -59,14 +59,14 @@ def repair(publisher: Publisher, ledger: RepairableLedger, run_id: str) -> list[
 
 def _point(publisher: Publisher, ledger: RepairableLedger) -> list[str]:
     """Make ``current`` the link it ought to be, where the generation is there."""
-    layout, settled = publisher.layout, ledger.settled()
+    layout = publisher.layout
     try:
-        if layout.sequence() in {settled, settled + 1} and _readable(publisher):
+        if layout.sequence() in ledger.possible() and _readable(publisher):
             return []
     except CorpusError:
         with storing(layout.folder):
             layout.current.rename(layout.folder / "current-set-aside")
-    for number in (settled, settled + 1):
+    for number in sorted(ledger.possible()):
         if layout.generation(number).is_dir() and not layout.sequence():
             with storing(layout.folder):
                 point(layout.current, f"generations/{number:09d}", spare(layout))
@@ -93,7 +93,7 @@ def _anew(publisher: Publisher, ledger: RepairableLedger, run_id: str) -> list[s
 def _adopt(publisher: Publisher, ledger: RepairableLedger) -> list[str]:
     """Let an older catalog believe the corpus; the next publication brings the differences."""
     sequence = publisher.layout.sequence()
-    if sequence in {ledger.settled(), ledger.settled() + 1}:
+    if sequence in ledger.possible():
         return []
     with open_corpus(publisher.folder) as corpus:
         lost = {shard.name for shard in damaged_shards(corpus)}

@@ -68,6 +68,9 @@ class MemoryLedger:
         self._check(sequence)
         self.moves.append((table, frozenset(old), new))
 
+    def possible(self) -> set[int]:
+        return {self.sequence, self.sealed or self.sequence}
+
     def seal(self, sequence: int) -> None:
         self._check(sequence)
         self.sealed = sequence

@@ -22,7 +22,7 @@ from ingest.catalog.ledger import SQLiteLedger
 from ingest.catalog.runs import SourceRun
 from ingest.catalog.store import Store
 from ingest.catalog.views import Views
-from ingest.errors import SourceError, StoreError, StoreVersion
+from ingest.errors import SourceError, StoreError
 from ingest.notices import compiling_told
 from ingest.outcome import RunReport, SourceReport, what_broke
 from ingest.pipeline import Job, Tally, ingest
@@ -34,6 +34,7 @@ from ingest.removals import Removals
 from ingest.turns import Turns
 from ingest.wiring import (
     RunContext,
+    check_version,
     furniture_key,
     make_engine,
     make_judge,
@@ -42,6 +43,7 @@ from ingest.wiring import (
     raw_folder,
     rules_version,
     sources_of,
+    store_to_try,
 )
 
 if TYPE_CHECKING:
@@ -133,6 +135,8 @@ def _opened(settings: Settings, options: RunOptions) -> Iterator[_Pass]:
     """Hold the store's lock and have it open."""
     run_id = options.run_id or new_run_id(options.clock())
     with ExitStack() as stack:
+        if options.dry_run:
+            settings = stack.enter_context(store_to_try(settings))
         stack.enter_context(catalog_errors(settings.store / "catalog.db"))
         stack.enter_context(structlog.contextvars.bound_contextvars(run_id=run_id))
         turns = options.turns or Turns()
@@ -154,21 +158,6 @@ def new_run_id(now: datetime) -> str:
 def timestamp(now: datetime) -> str:
     """``YYYY-MM-DDTHH:MM:SS.mmmZ``, the corpus's form of a time."""
     return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def check_version(store: Store, settings: Settings) -> None:
-    """Note, in a new store, what decides; refuse an old one that something else decided."""
-    version = rules_version(settings)
-    known = store.meta("decided_by")
-    if known and known != version:
-        raise StoreVersion(
-            f"{store.folder}: its documents were decided with other rules\n"
-            f"  in the store: {known}\n  now:          {version}",
-            hint="`ingest reindex` decides all of them again; or undo the change of settings.",
-        )
-    if not known:
-        with store.transaction():
-            store.set_meta("decided_by", version)
 
 
 def open_ledger(store: Store) -> SQLiteLedger:

@@ -9,12 +9,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ingest.app import check_version, open_ledger
+from ingest.app import open_ledger
 from ingest.catalog.store import Store
 from ingest.documents import Failed, RawDocument
 from ingest.errors import IngestError, SourceError
 from ingest.recipe import Prepared
-from ingest.wiring import RunContext, make_bands, make_engine, make_recipe, sources_of
+from ingest.wiring import (
+    RunContext,
+    check_version,
+    make_bands,
+    make_engine,
+    make_recipe,
+    sources_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

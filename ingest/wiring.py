@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -15,7 +17,7 @@ from ingest.dedup.signatures import Signer
 from ingest.dedup.story import StoryRule
 from ingest.documents import Checkpoint, Complete, RawDocument
 from ingest.engine.base import Limits
-from ingest.errors import SettingsError, UsageError
+from ingest.errors import SettingsError, StoreVersion, UsageError
 from ingest.judge import Judge
 from ingest.neighbours import Neighbours
 from ingest.preload import kinds
@@ -258,6 +260,31 @@ def rules_version(settings: Settings) -> str:
     ranked = settings.dedup.survivor == "priority"
     dedup = " ".join(f"{key}={value}" for key, value in settings.dedup.model_dump().items())
     return f"{make_signer(settings).version} {dedup}" + (f" {priorities}" if ranked else "")
+
+
+def check_version(store: Store, settings: Settings) -> None:
+    """Note, in a new store, what decides; refuse an old one that something else decided."""
+    version = rules_version(settings)
+    known = store.meta("decided_by")
+    if known and known != version:
+        raise StoreVersion(
+            f"{store.folder}: its documents were decided with other rules\n"
+            f"  in the store: {known}\n  now:          {version}",
+            hint="`ingest reindex` decides all of them again; or undo the change of settings.",
+        )
+    if not known:
+        with store.transaction():
+            store.set_meta("decided_by", version)
+
+
+@contextmanager
+def store_to_try(settings: Settings) -> Iterator[Settings]:
+    """Settings for a run that changes nothing: where there is no store, those of a passing one."""
+    if (settings.store / "catalog.db").exists():
+        yield settings
+        return
+    with TemporaryDirectory(prefix="ingest-") as folder:
+        yield settings.model_copy(update={"store": Path(folder)})
 
 
 def make_judge(store: Store, settings: Settings, run: int, added: str) -> Judge:

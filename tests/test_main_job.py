@@ -219,6 +219,11 @@ class TestDeterminism:
 
 
 class TestSafety:
+    def test_a_dry_run_leaves_no_store_where_there_was_none(self, project: Project) -> None:
+        report = project.run(options=replace(AGAIN, dry_run=True))
+        assert (report.counts["new"], report.counts["story"]) == (5, 2)
+        assert not project.store.exists()
+
     def test_a_dry_run_changes_nothing(self, project: Project) -> None:
         project.run()
         before = tree(project.store / "corpus")

@@ -128,11 +128,11 @@ def backup(
     json: Json = False,
 ) -> None:
     """Copy catalog and corpus to a new folder; consistent, also while the daemon runs."""
-    from ingest import upkeep  # noqa: PLC0415 - heavy
+    from ingest import backups  # noqa: PLC0415 - heavy
     from ingest.app import RunOptions  # noqa: PLC0415 - heavy
     from ingest.cli import printing  # noqa: PLC0415 - heavy
 
-    made = upkeep.backup(ready(config, store), target, RunOptions(wait=wait))
+    made = backups.backup(ready(config, store), target, RunOptions(wait=wait))
     if json:
         printing.json({"backup": str(made)})
     else:
@@ -147,12 +147,12 @@ def restore(
     json: Json = False,
 ) -> None:
     """Put a backup in the store's place; what was there is moved aside, not deleted."""
-    from ingest import upkeep  # noqa: PLC0415 - heavy
+    from ingest import backups  # noqa: PLC0415 - heavy
     from ingest.app import RunOptions  # noqa: PLC0415 - heavy
     from ingest.cli import printing  # noqa: PLC0415 - heavy
 
     settings = ready(config, store)
-    aside = upkeep.restore(settings, origin, RunOptions(wait=wait))
+    aside = backups.restore(settings, origin, RunOptions(wait=wait))
     if json:
         printing.json({"store": str(settings.store), "aside": str(aside or "")})
         return

@@ -25,7 +25,7 @@ from loopback import Site, answer, marked
 from support import Project
 from warcio.archiveiterator import ArchiveIterator
 
-from ingest import upkeep
+from ingest import backups, upkeep
 from ingest.app import RunOptions, run
 from ingest.documents import Failed
 from ingest.errors import SourceError
@@ -405,9 +405,9 @@ class TestForgetting:
         settings = paper.source("web", urls(news))
         run(settings)
         kept = rawfile.load(paper.raw)
-        copy = upkeep.backup(settings, paper.folder / "copy")
+        copy = backups.backup(settings, paper.folder / "copy")
         run(settings)
-        upkeep.restore(settings, copy)
+        backups.restore(settings, copy)
         assert rawfile.load(paper.raw) == kept
         assert run(settings).counts["unchanged"] == 3
 

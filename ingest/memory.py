@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.catalog.packed import unpack_text
-from ingest.catalog.rows import KEPT
 from ingest.dedup.decide import Overlap
 from ingest.dedup.shingles import unique
 from ingest.dedup.signatures import Shingler
@@ -20,7 +19,7 @@ from ingest.dedup.vectors import Vectors
 from ingest.documents import Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
 
 ROOM = 48 << 20
 """Bytes of signatures and shingles that are kept from batch to batch; with more, all are let go."""
+
+VECTORS = 1 << 16
+"""Term vectors that are kept, 0.6 kB each: stories are looked for among all documents."""
 
 _SIGNATURE = 2048  # bytes of a signature beside its shingles, as objects
 
@@ -83,18 +85,26 @@ class CatalogMemory:
             self._signed.clear()
             self._shingles.clear()
             self._kept = 0
-        if everything or len(self._vectors) > KEPT:
+        if everything:
             self._vectors.clear()
+        elif len(self._vectors) > VECTORS:
+            self._vectors.halve()
 
     def near(self, number: int) -> Sequence[Standing]:
         """Other survivors that share a band of the near signature; the likeliest `VERIFIED`."""
         found = self._neighbours.near(self._signature(number))
         return self._first_survivors([other for other in found if other != number])
 
-    def alike(self, number: int) -> Sequence[Standing]:
-        """Other representatives that share enough rows of the story signature."""
+    def alike(self, number: int, least: float) -> Sequence[Standing]:
+        """Other representatives that share enough rows of the story signature, and are so similar.
+
+        Compared by their vectors first, a third of what their rows cost, and most go.
+        """
         found = self._neighbours.story(self._signature(number))
-        return self._decisions.representing(other for other in found if other != number)
+        others = self._vectored(other for other in found if other != number)
+        figures = self.similarities(number, others)
+        close = (other for other, figure in zip(others, figures, strict=True) if figure >= least)
+        return self._decisions.representing(close)
 
     def overlap(self, number: int, other: int, kind: Kind) -> Overlap:
         """What the signatures of two documents share."""
@@ -120,11 +130,18 @@ class CatalogMemory:
 
     def similarities(self, number: int, others: Sequence[int]) -> Sequence[float]:
         """How similar a document is to each of others, by their term vectors."""
-        vectors = self._vectors
-        missing = [each for each in (number, *others) if each not in vectors]
+        self._vectored((number, *others))
+        return self._vectors.similarities(number, others)
+
+    def _vectored(self, numbers: Iterable[int]) -> list[int]:
+        """Have the vectors of documents at hand; those of them that there are."""
+        vectors, wanted = self._vectors, list(numbers)
+        missing = [each for each in wanted if each not in vectors]
+        if not missing:
+            return wanted
         for each, terms in self._documents.terms(missing):
             vectors.add(each, terms)
-        return vectors.similarities(number, others)
+        return [each for each in wanted if each in vectors]
 
     def survive(self, standing: Standing, story_id: str) -> None:
         """Keep as survivor, and let later documents find it."""

@@ -93,8 +93,11 @@ class Memory(Protocol):
         """Other survivors that share a band of the near signature."""
         ...
 
-    def alike(self, number: int) -> Sequence[Standing]:
-        """Other representatives that share enough rows of the story signature."""
+    def alike(self, number: int, least: float) -> Sequence[Standing]:
+        """Other representatives that share enough rows of the story signature.
+
+        Those less similar than ``least`` may be left out.
+        """
         ...
 
     def representatives(self, story_id: str) -> Sequence[Standing]:
@@ -286,7 +289,7 @@ class Decider:
         threshold.
         """
         rule, memory = self._rules.stories, self._memory
-        first = self._compared(standing, memory.alike(standing.number))
+        first = self._compared(standing, memory.alike(standing.number, rule.threshold))
         stories = promising(first, rule)
         return choose_story(
             (

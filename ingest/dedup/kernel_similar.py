@@ -14,62 +14,69 @@ import numpy as np
 
 from ingest.compiling import ready
 from ingest.dedup.kernel_tokens import jit
-from ingest.dedup.terms import SHARE, TERMS
+from ingest.dedup.story import HASHED, PACKED
+from ingest.dedup.terms import SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    Hashes = NDArray[np.uint32]
-    Weights = NDArray[np.uint8]
-    Places = NDArray[np.int64]
+    Sizes = NDArray[np.int64]
 
 
 @lru_cache(maxsize=4)
 def load(folder: str) -> Callable[..., NDArray[np.float64]]:
     """Compile `similar`, or read what was kept in ``folder``; raises ImportError without numba."""
-    shape = (1, TERMS)
-    sizes = np.ones(1, np.int64)
-    example = (
-        np.zeros(shape, np.uint32),
-        np.ones(shape, np.uint8),
-        sizes,
-        0,
-        np.zeros(1, np.int64),
-    )
-    return ready(similar, folder, example)
+    one = b"\1" * PACKED
+    return ready(similar, folder, (one, one, np.ones(1, np.int64)))
 
 
-def similar(
-    hashes: Hashes, weights: Weights, sizes: Places, at: int, others: Places
-) -> NDArray[np.float64]:
-    """Similarity of vector ``at`` to others, shape (len(others),).
+def similar(mine: bytes, theirs: bytes, sizes: Sizes) -> NDArray[np.float64]:
+    """Similarity of a vector to others, shape (len(sizes),).
 
-    ``hashes``, ``weights``: shape (vectors, `TERMS`), filled up to ``sizes``, hashes sorted.
+    All packed (`story.pack`), the others one after another; ``sizes``: their terms.
     """
-    found = np.zeros(others.size)
-    mine = norm(weights[at], sizes[at])
-    for k in range(others.size):
-        other = others[k]
-        scale = max(norm(weights[other], sizes[other]), 1.0) * mine
+    found = np.zeros(sizes.size)
+    size = len(mine) // PACKED
+    length = norm(mine, HASHED * size, size)
+    begin = 0
+    for k in range(sizes.size):
+        weights = begin + HASHED * sizes[k]
+        scale = max(norm(theirs, weights, sizes[k]), 1.0) * length
         total = 0.0
         i = j = 0
-        while i < sizes[at] and j < sizes[other]:
-            here, there = hashes[at, i], hashes[other, j]
+        while i < size and j < sizes[k]:
+            here, there = hash_at(mine, HASHED * i), hash_at(theirs, begin + HASHED * j)
             if here == there:
-                product = float(weights[at, i]) * float(weights[other, j])
+                product = weight_at(mine, HASHED * size + i) * weight_at(theirs, weights + j)
                 total += min(product / scale, SHARE)
-            i += here <= there
-            j += there <= here
+            i += int(here <= there)
+            j += int(there <= here)
         found[k] = min(total, 1.0)
+        begin += PACKED * sizes[k]
     return found
 
 
 @jit
-def norm(weights: Weights, size: int) -> float:
-    """Euclidean length of a vector."""
+def hash_at(packed: bytes, at: int) -> np.uint64:
+    """Read a hash, four bytes in any place: without signs it is one load."""
+    place, found = np.uintp(at), np.uint64(0)
+    for step in range(HASHED):
+        found |= np.uint64(packed[place + np.uintp(step)]) << np.uint64(8 * step)
+    return found
+
+
+@jit
+def weight_at(packed: bytes, at: int) -> float:
+    """Read a weight."""
+    return float(packed[np.uintp(at)])
+
+
+@jit
+def norm(packed: bytes, begin: int, size: int) -> float:
+    """Euclidean length of weights, a byte each."""
     total = 0.0
-    for i in range(size):
-        total += float(weights[i]) * float(weights[i])
+    for at in range(begin, begin + size):
+        total += weight_at(packed, at) * weight_at(packed, at)
     return math.sqrt(total)

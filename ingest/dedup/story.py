@@ -41,6 +41,9 @@ ROWS = 128
 SIGNED = 32
 """Weightiest terms that a story signature is made of."""
 
+HASHED, PACKED = 4, 5
+"""Bytes of a term's hash in a packed vector, and of hash and weight together."""
+
 VERSION = f"story/1 {table_version()}"
 """What the vector and signature of a text depend on beside the text: compare, never parse."""
 
@@ -164,17 +167,17 @@ def story_signature(vector: TermVector, seed: int = 1) -> NDArray[np.uint32]:
 
 
 def pack(vector: TermVector) -> bytes:
-    """Give the vector as bytes, five a term: all hashes (little-endian), then all weights."""
+    """Give the vector as bytes: all hashes (`HASHED` bytes, little-endian), then all weights."""
     return vector.hashes.astype("<u4").tobytes() + vector.weights.tobytes()
 
 
 def unpack(data: bytes) -> TermVector:
     """Read what `pack` gave; raises ValueError where it did not give that."""
-    count, rest = divmod(len(data), 5)
+    count, rest = divmod(len(data), PACKED)
     if rest or count > TERMS:
         raise ValueError(f"{len(data)} bytes are no term vector")
     hashes = np.frombuffer(data, "<u4", count)
-    return TermVector(hashes, np.frombuffer(data, np.uint8, count, 4 * count))
+    return TermVector(hashes, np.frombuffer(data, np.uint8, count, HASHED * count))
 
 
 # --- explaining -----------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Term vectors of the documents that a batch compares, and how similar they are.
+"""Term vectors of the documents that are compared, and how similar they are.
 
 Two ways with the same values: `story.similarities` in numpy, some 70 us a call, and the kernel,
 some 5 us, once so much was compared that it has earned the time of its loading.
@@ -6,24 +6,25 @@ some 5 us, once so much was compared that it has earned the time of its loading.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ingest.compiling import kept
-from ingest.dedup.story import similarities, unpack
-from ingest.dedup.terms import TERMS, TermVector
+from ingest.dedup.story import PACKED, similarities, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-_FIRST = 1024  # vectors that there is room for at first: 0.5 MB
-
 
 class Vectors:
-    """Vectors by number of document.  ``cache``: folder for compiled code; None: numpy alone."""
+    """Vectors by number of document, packed as the catalog has them (`story.pack`).
+
+    ``cache``: folder for compiled code; None: numpy alone.
+    """
 
     READING = 4000
     """Comparisons in numpy before the kernel is read from disk: 0.3 s either way."""
@@ -34,48 +35,44 @@ class Vectors:
         self._cache = cache
         self._compared = 0
         self._kernel: Callable[..., NDArray[np.float64]] | None = None
-        self._places: dict[int, int] = {}
-        self._hashes = np.empty((_FIRST, TERMS), np.uint32)
-        self._weights = np.empty((_FIRST, TERMS), np.uint8)
-        self._sizes = np.empty(_FIRST, np.int64)
+        self._packed: dict[int, bytes] = {}
 
     def __len__(self) -> int:
         """How many vectors are here."""
-        return len(self._places)
+        return len(self._packed)
 
     def __contains__(self, number: int) -> bool:
         """Whether the vector of a document is here."""
-        return number in self._places
+        return number in self._packed
 
     def clear(self) -> None:
         """Let go of all vectors."""
-        self._places.clear()
+        self._packed.clear()
+
+    def halve(self) -> None:
+        """Let go of those that came first."""
+        for number in list(islice(self._packed, len(self._packed) // 2)):
+            del self._packed[number]
 
     def add(self, number: int, terms: bytes) -> None:
-        """Take in a vector, packed (`story.pack`); raises ValueError where it is none."""
-        vector = unpack(terms)
-        place = self._places.get(number, len(self._places))
-        if place == len(self._sizes):
-            self._grow()
-        size = vector.hashes.size
-        self._hashes[place, :size] = vector.hashes
-        self._weights[place, :size] = vector.weights
-        self._sizes[place] = size
-        self._places[number] = place
+        """Take in a vector; raises ValueError where it is none."""
+        if len(terms) % PACKED:
+            raise ValueError(f"{len(terms)} bytes are no term vector")
+        self._packed[number] = terms
 
     def similarities(self, number: int, others: Sequence[int]) -> list[float]:
         """Give what `story.similarities` gives; raises KeyError for one that is not here."""
         if not others:
             return []
-        places = [self._places[other] for other in others]
+        packed = self._packed
+        mine, theirs = packed[number], [packed[other] for other in others]
         self._compared += 1
         kernel = self._kernel or self._hastened()
         if kernel is None:
-            mine = self._vector(self._places[number])
-            found = similarities(mine, [self._vector(place) for place in places])
+            found = similarities(unpack(mine), [unpack(terms) for terms in theirs])
         else:
-            arrays = self._hashes, self._weights, self._sizes
-            found = kernel(*arrays, self._places[number], np.array(places))
+            sizes = np.array([len(terms) // PACKED for terms in theirs])
+            found = kernel(mine, b"".join(theirs), sizes)
         figures: list[float] = found.tolist()
         return figures
 
@@ -83,16 +80,6 @@ class Vectors:
         """Compare by the kernel from now on, if it was kept."""
         if self._cache is not None and self._kernel is None and kept("similar", self._cache):
             self._load(self._cache)
-
-    def _grow(self) -> None:
-        """Double the room; what is added is written before it is read."""
-        self._hashes = np.concatenate([self._hashes, self._hashes])
-        self._weights = np.concatenate([self._weights, self._weights])
-        self._sizes = np.concatenate([self._sizes, self._sizes])
-
-    def _vector(self, place: int) -> TermVector:
-        size = self._sizes[place]
-        return TermVector(self._hashes[place, :size], self._weights[place, :size])
 
     def _hastened(self) -> Callable[..., NDArray[np.float64]] | None:
         """Go over to the kernel if it is time."""

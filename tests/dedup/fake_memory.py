@@ -54,7 +54,7 @@ class FakeMemory:
     def near(self, number: int) -> list[Standing]:
         return self._others(number, survives)
 
-    def alike(self, number: int) -> list[Standing]:
+    def alike(self, number: int, _least: float) -> list[Standing]:
         return self._others(number, lambda k: k.represents)
 
     def representatives(self, story_id: str) -> list[Standing]:

@@ -41,15 +41,6 @@ def test_both_ways_give_the_same(some: list[TermVector]):
         assert vectors.similarities(7, numbers[::-1]) == expected[::-1]
 
 
-def test_as_many_as_come_find_room(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("ingest.dedup.vectors._FIRST", 2)
-    some = [
-        TermVector(np.array([n, n + 1], np.uint32), np.array([9, 200], np.uint8)) for n in range(40)
-    ]
-    vectors = vectors_of(some, compiled=False)
-    assert vectors.similarities(8, range(7, 47)) == story.similarities(some[1], some).tolist()
-
-
 def test_what_was_cleared_is_not_here():
     vectors = Vectors()
     vectors.add(1, b"")
@@ -57,6 +48,14 @@ def test_what_was_cleared_is_not_here():
     assert 1 not in vectors
     with pytest.raises(KeyError):
         vectors.similarities(1, [1])
+
+
+def test_the_newest_half_stays():
+    vectors = Vectors()
+    for number in range(5):
+        vectors.add(number, b"")
+    vectors.halve()
+    assert [number for number in range(5) if number in vectors] == [2, 3, 4]
 
 
 def test_what_is_no_vector_is_refused():

@@ -1,10 +1,12 @@
 """Whole runs, JSONL in and a corpus out, on 2 cores: ingest, text-dedup, datatrove.
 
-    python benchmarks/peers_dedup.py [--documents N] [--install]
+    python benchmarks/peers_dedup.py [--documents N] [--install] [--ingest PYTHON]
                                      [--text-dedup PYTHON] [--datatrove PYTHON]
 
-The others are run by the Python of an environment of their own, in which they have been
-installed or, with --install, are now (`PACKAGES`, some 3 GB).  All look for copies by word 5-grams
+Each is run by the Python of an environment of its own, in which it has been installed or,
+with --install, is now (`PACKAGES`, some 3 GB).  ingest is otherwise taken from here, where
+tools for development slow its start down: numba imports coverage, cffi and yaml if it
+finds them.  All look for copies by word 5-grams
 with 18 bands of 6 rows at Jaccard 0.8.  ingest also detects languages, verifies, links stories
 and keeps a catalog.
 
@@ -30,7 +32,11 @@ from generate import corpus
 
 from ingest.dedup.shingles import shingles
 
-PACKAGES = {"text-dedup": ["text-dedup"], "datatrove": ["datatrove[processing,io]", "spacy"]}
+PACKAGES = {
+    "ingest": [str(Path(__file__).parents[1])],
+    "text-dedup": ["text-dedup"],
+    "datatrove": ["datatrove[processing,io]", "spacy"],
+}
 
 DATATROVE = """
 import sys
@@ -128,8 +134,8 @@ def lines(folder: Path, pattern: str, key: str) -> set[str]:
     }
 
 
-def run_ingest(source: Path, folder: Path) -> tuple[float, int, set[str]]:
-    program = str(Path(sys.executable).parent / "ingest")
+def run_ingest(python: str, source: Path, folder: Path) -> tuple[float, int, set[str]]:
+    program = str(Path(python).parent / "ingest")
     (folder / "ingest.toml").write_text("workers = 2\n")
     command = [program, "run", "--config", "ingest.toml", "--store", "store"]
     spent = timed([*command, str(source / "all.jsonl")], folder)
@@ -137,11 +143,11 @@ def run_ingest(source: Path, folder: Path) -> tuple[float, int, set[str]]:
     return *spent, {name.rpartition("#")[2] for name in names}
 
 
-def run_compiled(source: Path, folder: Path) -> tuple[float, int, set[str]]:
+def run_compiled(python: str, source: Path, folder: Path) -> tuple[float, int, set[str]]:
     """With compiled code at hand, as every run has it once that was worth while."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder.parent / "compiled")}
-    subprocess.run([sys.executable, "-c", COMPILE], check=True, env=environment)
-    return run_ingest(source, folder)
+    subprocess.run([python, "-c", COMPILE], check=True, env=environment)
+    return run_ingest(python, source, folder)
 
 
 def run_text_dedup(python: str, source: Path, folder: Path) -> tuple[float, int, set[str]]:
@@ -163,14 +169,17 @@ def run_datatrove(python: str, source: Path, folder: Path) -> tuple[float, int, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--documents", type=int, default=20_000)
+    parser.add_argument("--ingest", default="")
     parser.add_argument("--text-dedup", default="")
     parser.add_argument("--datatrove", default="")
     parser.add_argument("--install", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         if asked.install:
+            asked.ingest = asked.ingest or install("ingest", Path(scratch))
             asked.text_dedup = asked.text_dedup or install("text-dedup", Path(scratch))
             asked.datatrove = asked.datatrove or install("datatrove", Path(scratch))
+        asked.ingest = asked.ingest or sys.executable
         compare(asked, Path(scratch) / "runs")
 
 
@@ -179,8 +188,8 @@ def compare(asked: argparse.Namespace, scratch: Path) -> None:
     true = exact_join([shingles(text) for text in texts], THRESHOLD)
     paired = {str(number) for pair in true for number in pair}
     runs = {
-        "ingest, nothing compiled": run_ingest,
-        "ingest": run_compiled,
+        "ingest, nothing compiled": lambda *to: run_ingest(asked.ingest, *to),
+        "ingest": lambda *to: run_compiled(asked.ingest, *to),
         "text-dedup": asked.text_dedup and (lambda *to: run_text_dedup(asked.text_dedup, *to)),
         "datatrove": asked.datatrove and (lambda *to: run_datatrove(asked.datatrove, *to)),
     }

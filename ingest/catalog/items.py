@@ -90,6 +90,8 @@ class Items:
     def write(self) -> None:
         """Bring what is remembered to the catalog, in the transaction that is open."""
         remembered, self._remembered = self._remembered, {}
+        for source_id in remembered:  # it may have been read ahead without what is written now
+            self._ahead.drop(source_id)
         self._connection.executemany(
             "INSERT OR REPLACE INTO items"
             " (source, source_id, container, fingerprint, recipe, seen, outcome)"

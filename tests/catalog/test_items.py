@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest.catalog.database import open_database
@@ -87,6 +87,9 @@ STEPS = st.lists(
 
 
 @settings(deadline=None)
+@example(
+    before=set(), steps=[("remember", "c"), ("ask", "b"), ("forget", "a"), ("ask", "c")]
+)  # written after it was read ahead
 @given(before=st.sets(KEYS), steps=STEPS)
 def test_reading_ahead_shows_nowhere(
     tmp_path_factory: pytest.TempPathFactory, before: set[str], steps: list[tuple[str, str]]

@@ -10,6 +10,7 @@ from ingest import reports
 from ingest.catalog.views import Views
 from ingest.cli import printing
 from ingest.errors import UsageError
+from ingest.read.walk import readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,12 +28,17 @@ def document_id(store: Store, name: str) -> str:
     """
     views = Views(store.connection)
     try:
-        return views.named(name).id
+        return views.named(readable(name)).id
     except UsageError as error:
         try:
-            return views.named(os.path.realpath(name)).id
+            return views.named(_absolute(name)).id
         except UsageError:
             raise error from None
+
+
+def _absolute(name: str) -> str:
+    """A path as the catalog calls it, whatever bytes it is of."""
+    return readable(os.path.realpath(name))
 
 
 def known_id(store: Store, name: str) -> str:
@@ -41,7 +47,7 @@ def known_id(store: Store, name: str) -> str:
         return document_id(store, name)
     except UsageError:
         quarantine = store.quarantine
-        entry = quarantine.named(name) or quarantine.named(os.path.realpath(name))
+        entry = quarantine.named(readable(name)) or quarantine.named(_absolute(name))
         if entry is None:
             raise
         return entry.id
@@ -210,7 +216,7 @@ def raw_bytes(settings: Settings, source_id: str, source: str) -> None:
     """`ingest quarantine SOURCE_ID`: the kept bytes of an item, as they were read."""
     with reports.opened(settings) as store:
         held = {entry.source_id for entry in store.quarantine.entries(source=source)}
-        here = os.path.realpath(source_id)
+        here = _absolute(source_id)
         name = here if source_id not in held and here in held else source_id
         raw = reports.quarantined_bytes(store, name, source)
     sys.stdout.flush()

@@ -114,6 +114,17 @@ class TestRun:
         assert "\x1b" not in done.stdout + done.stderr + shown
         assert "Below.\n" in shown
 
+    def test_names_that_are_no_text_are_taken_as_they_are_shown(self, tmp_path: Path) -> None:
+        project = Project(tmp_path)
+        name = os.fsdecode(b"bad\xff.txt")
+        (tmp_path / name).write_text("The harbour was rebuilt after the storm.\n")
+        shown = project.here("run", ".", "--workers", "0").stdout
+        assert "\n  bad\\xff.txt  " in shown
+        assert "  bad\\xff.txt" in project.here("explain", name).stdout
+        assert project.here("explain", "bad\\xff.txt").returncode == 0
+        done = project.here("explain", os.fsdecode(b"bad\xfd.txt"))
+        assert (done.returncode, "no document is called" in done.stderr) == (2, True)
+
     def test_inputs_are_shown_and_taken_as_paths_from_here(self, project: Project) -> None:
         said = project.here("run", "seeds/", "--workers", "0").stdout
         names = [path.name for path in sorted(project.seeds.iterdir())]

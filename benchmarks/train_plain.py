@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 FIRST = boosting.Settings(trees=120, depth=6, rate=0.12, penalty=10.0, columns=0.3, rows=0.15)
-SECOND = boosting.Settings(trees=160, depth=6, rate=0.12, penalty=10.0, columns=0.3, rows=0.15)
+SECOND = boosting.Settings(
+    trees=160, depth=6, rate=0.12, penalty=10.0, columns=0.3, rows=0.15, seed=7
+)
 TITLE = boosting.Settings(trees=70, depth=4, rate=0.12, penalty=10.0, columns=0.4, rows=0.7)
 LANGUAGES = [
     "en",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERSION", "Cut", "FurnitureTable", "cut", "learn"]
 
-VERSION = "plain/4"
+VERSION = "plain/5"
 _NEVER = -1000.0  # log-odds of a line known to be furniture
 _MOST = 100_000  # lines: no page has more; a log or a Bible has, and is taken whole
 _BLOCK, _BLOCK_CHARACTERS = 10_000, 1 << 21  # what is judged at once: bounds the memory

@@ -18,7 +18,7 @@ from ingest.read.walk import is_glob, split_glob
 from ingest.schedule import OnChange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ingest.settings import Settings, Source
 
@@ -144,8 +144,15 @@ def _watch_while_there(
         if changes or not stands:
             changed(watched.name)
         stands = True
-        if _identity(paths) != before:
+        if _deleted(changes, paths) or _identity(paths) != before:
             return
+
+
+def _deleted(changes: Iterable[tuple[int, str]], paths: tuple[str, ...]) -> bool:
+    """Whether a folder that was watched went: one in its place may have its number too."""
+    from watchfiles import Change  # noqa: PLC0415 - as above
+
+    return any(change == Change.deleted and path in paths for change, path in changes)
 
 
 def _identity(paths: tuple[str, ...]) -> list[tuple[int, int]]:

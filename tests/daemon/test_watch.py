@@ -147,6 +147,23 @@ def test_a_folder_that_goes_and_comes_back_is_watched_again(told: Told, tmp_path
     assert told.wait() == "a"
 
 
+def test_a_folder_that_has_the_number_of_the_one_before_is_watched_anew(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """File systems give the number of a deleted folder to the next one; its watch is dead."""
+    monkeypatch.setattr(watch, "_identity", lambda _: [(1, 1)])
+    monkeypatch.setattr(watch, "RETRY_SECONDS", 0.1)
+    (tmp_path / "in").mkdir()
+    told.follow(settings_of(tmp_path, "in"))
+    (tmp_path / "in").rmdir()
+    assert told.wait() == "a"
+    (tmp_path / "in").mkdir()
+    while not told.quiet():
+        pass
+    (tmp_path / "in" / "x.txt").write_text("x")
+    assert told.names.get(timeout=10) == "a"
+
+
 def test_of_a_folder_that_is_not_there_the_run_is_to_tell(told: Told, tmp_path: Path) -> None:
     told.watcher.follow(settings_of(tmp_path, "nowhere"))
     assert [told.wait(), told.wait()] == ["a", "a"]

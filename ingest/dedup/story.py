@@ -171,11 +171,17 @@ def pack(vector: TermVector) -> bytes:
     return vector.hashes.astype("<u4").tobytes() + vector.weights.tobytes()
 
 
-def unpack(data: bytes) -> TermVector:
-    """Read what `pack` gave; raises ValueError where it did not give that."""
+def size_of(data: bytes) -> int:
+    """How many terms `pack` packed; raises ValueError where it did not give this."""
     count, rest = divmod(len(data), PACKED)
     if rest or count > TERMS:
         raise ValueError(f"{len(data)} bytes are no term vector")
+    return count
+
+
+def unpack(data: bytes) -> TermVector:
+    """Read what `pack` gave; raises ValueError where it did not give that."""
+    count = size_of(data)
     hashes = np.frombuffer(data, "<u4", count)
     return TermVector(hashes, np.frombuffer(data, np.uint8, count, HASHED * count))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.compiling import kept
-from ingest.dedup.story import PACKED, similarities, unpack
+from ingest.dedup.story import similarities, size_of, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,8 +56,7 @@ class Vectors:
 
     def add(self, number: int, terms: bytes) -> None:
         """Take in a vector; raises ValueError where it is none."""
-        if len(terms) % PACKED:
-            raise ValueError(f"{len(terms)} bytes are no term vector")
+        size_of(terms)
         self._packed[number] = terms
 
     def similarities(self, number: int, others: Sequence[int]) -> list[float]:
@@ -71,7 +70,7 @@ class Vectors:
         if kernel is None:
             found = similarities(unpack(mine), [unpack(terms) for terms in theirs])
         else:
-            sizes = np.array([len(terms) // PACKED for terms in theirs])
+            sizes = np.array([size_of(terms) for terms in theirs])
             found = kernel(mine, b"".join(theirs), sizes)
         figures: list[float] = found.tolist()
         return figures

@@ -59,8 +59,9 @@ def test_the_newest_half_stays():
 
 
 def test_what_is_no_vector_is_refused():
-    with pytest.raises(ValueError, match="no term vector"):
-        Vectors().add(1, b"123")
+    for size in (3, 5 * TERMS + 5):
+        with pytest.raises(ValueError, match="no term vector"):
+            Vectors().add(1, bytes(size))
 
 
 def test_the_kernel_takes_over(monkeypatch: pytest.MonkeyPatch):

@@ -14,9 +14,9 @@ import numpy as np
 
 from ingest.compiling import ready
 from ingest.dedup import kernel, kernel_terms, kernel_tokens
+from ingest.dedup.kept import kept, mapped
 from ingest.dedup.minhash import permutations
-from ingest.dedup.rarity import Rarity
-from ingest.dedup.rarity import load as load_rarity
+from ingest.dedup.rarity import LANGUAGES, file_of, load
 from ingest.dedup.shingles import unique
 from ingest.dedup.story import ROWS
 from ingest.documents import Signature
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from ingest.dedup.rarity import Rarity
 
 Signable: TypeAlias = tuple[str, str, str]
 """Text, title, language."""
@@ -71,7 +73,7 @@ def _sign_kernel(
 ]:
     """The kernel of both signatures: read in 0.3 s, compiled in 14."""
     few = _permutations(1, 1)
-    table = _of(Rarity("", np.zeros(1, np.uint64), np.zeros(1, np.float32)), folder)
+    table = _with_list(np.zeros(1, np.uint64))
     return ready(kernel_terms.sign, folder, (b"a", b"a", 1, _alphabet(), table, (few, few)))
 
 
@@ -103,19 +105,32 @@ def _first_line(text: str, title: str) -> int:
     return end if end >= 0 else len(text)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=LANGUAGES)
 def _table(language: str, folder: str) -> kernel_terms.Table:
-    """Rarity table of a language with its directory, kept as long as `rarity.load` keeps it."""
-    return _of(load_rarity(language, Path(folder) if folder else None), folder)
+    """Rarity table of a language as the kernel reads it; kept as `rarity.load` keeps its own."""
+    within = Path(folder) if folder else None
+    path = file_of(f"slots{kernel_terms.SLOTS}", language, within)
+    slots = mapped(path) if path else None
+    if slots is not None:
+        return _with_list(slots)
+    table = load(language, within)
+    if not table.hashes.size:
+        return np.zeros(1, np.uint64), round(table.per_character * kernel_terms.UNITS), table.run, 0
+    if path is None:
+        return _with_list(_slots(table, folder))
+    return _with_list(kept(path, lambda: _slots(table, folder)))
 
 
-def _of(rarity: Rarity, folder: str) -> kernel_terms.Table:
-    entries = rarity.hashes.size
-    slots = np.zeros(1 << (2 * entries).bit_length(), dtype=np.uint64)
-    order = np.argsort(rarity.rarity)  # so that common words are found in their first slot
-    _fill_kernel(folder)(slots, rarity.hashes[order], rarity.rarity[order])
-    units = round(rarity.per_character * kernel_terms.UNITS)
-    return slots, units, rarity.run, int(entries > 0)
+def _with_list(slots: NDArray[np.uint64]) -> kernel_terms.Table:
+    return slots, kernel_terms.RAREST, 2, 1
+
+
+def _slots(table: Rarity, folder: str) -> NDArray[np.uint64]:
+    """Directory of a rarity table (`kernel_terms.fill`), at most half full."""
+    slots = np.zeros(1 << (2 * table.hashes.size).bit_length(), dtype=np.uint64)
+    order = np.argsort(table.rarity)  # so that common words are found in their first slot
+    _fill_kernel(folder)(slots, table.hashes[order], table.rarity[order])
+    return slots
 
 
 def _utf8(text: str) -> bytes:

@@ -36,6 +36,7 @@ from ingest.dedup.kernel_tokens import (
     whole,
 )
 from ingest.dedup.kernel_vector import heaviest, packed, vector, weights_of
+from ingest.dedup.tokens import RUN as TOKENS_RUN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,9 +50,10 @@ Terms: TypeAlias = "tuple[Hashes, Rows, NDArray[np.int64], NDArray[np.int64], Pl
 """Where each term is (`entry_of`); its hash, count, rarity above `terms.COMMON`, first token."""
 
 UNITS = 128
+SLOTS = 1  # version of how `fill` lays them out: part of the names of kept files
 RARITY_BITS = 10
 RARITY_MASK = np.uint64((1 << RARITY_BITS) - 1)
-RUN = np.uint64(rarity._RUN)  # noqa: SLF001 - the same hash of runs
+RUN = np.uint64(TOKENS_RUN)
 CHANCE = round(rarity._CHANCE * UNITS)  # noqa: SLF001 - the same estimate
 RAREST, COMMON = round(rarity.RAREST * UNITS), round(reference.COMMON * UNITS)
 NAMES = reference.NAMES
@@ -106,7 +108,7 @@ def own_rarity(tokens: Tokens, place: int, held: np.uint64, table: Table) -> int
 
 @jit
 def run_hash(hashes: Hashes, first: int, size: int) -> np.uint64:
-    """See `rarity.run_hashes`."""
+    """See `tokens.run_hashes`."""
     combined: np.uint64 = hashes[U(first)]
     for place in range(first + 1, first + size):
         combined = fmix64(combined * RUN + hashes[U(place)])

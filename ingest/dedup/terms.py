@@ -20,8 +20,7 @@ import numpy as np
 
 from ingest.dedup.characters import FOLD_MASK, characters
 from ingest.dedup.minhash import narrow
-from ingest.dedup.rarity import run_hashes
-from ingest.dedup.tokens import code_points, tokenise
+from ingest.dedup.tokens import code_points, run_hashes, tokenise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

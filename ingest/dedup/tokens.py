@@ -31,6 +31,9 @@ FMIX64 = (33, 0xFF51AFD7ED558CCD, 33, 0xC4CEB9FE1A85EC53, 33)
 """Shifts and multipliers of MurmurHash3's 64-bit finaliser, a bijection that avalanches."""
 _FMIX64 = tuple(np.uint64(number) for number in FMIX64)
 
+RUN = 0x9FB21C651E98DF25
+"""Multiplier by which the hashes of a run's tokens are combined."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
@@ -82,6 +85,16 @@ def fmix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     values = (values ^ (values >> first)) * multiply
     values = (values ^ (values >> second)) * again
     return values ^ (values >> third)
+
+
+def run_hashes(
+    tokens: NDArray[np.uint64], first: NDArray[np.int64], size: int
+) -> NDArray[np.uint64]:
+    """Hash of each run of ``size`` tokens, those from ``first`` on; uint64."""
+    combined = tokens[first]
+    for place in range(1, size):
+        combined = fmix64(combined * np.uint64(RUN) + tokens[first + place])
+    return combined
 
 
 def _look_up(points: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:

@@ -1,6 +1,6 @@
 """Whole runs of HTML beside bare trafilatura: documents per second, on two workers.
 
-    INGEST_DATA=... python benchmarks/whole.py [--copies 3] [--rounds 2] [--every 1]
+    INGEST_DATA=... python benchmarks/whole.py [--copies 3] [--rounds 2] [--every 1] [--ingest PYTHON]
 
 Bare: one process that calls `trafilatura.bare_extraction` on the bytes of each page with
 the options that extraction uses (fast, no comments, with metadata, dates without the
@@ -65,10 +65,10 @@ def bare(known: Sequence[pages.Page], copies: int) -> Cost:
     return Cost(time.perf_counter() - wall, time.process_time() - processor)
 
 
-def ours(folder: Path, workers: int) -> tuple[Cost, dict[str, Any]]:
+def ours(python: str, folder: Path, workers: int) -> tuple[Cost, dict[str, Any]]:
     """`ingest run` on the folder, into a new store; with what it reports of itself."""
     with tempfile.TemporaryDirectory() as store:
-        command = [str(Path(sys.executable).parent / "ingest"), "run", str(folder)]
+        command = [str(Path(python).parent / "ingest"), "run", str(folder)]
         command += ["--store", store, "--workers", str(workers), "--json"]
         began = time.perf_counter()
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
@@ -110,6 +110,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="best of so many [2]")
     parser.add_argument("--every", type=int, default=1, help="take each n-th page only [1]")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--ingest", default=sys.executable, help="Python that has it [this one]")
     chosen = parser.parse_args()
     sample = known(chosen.every)
     with tempfile.TemporaryDirectory() as name:
@@ -119,7 +120,7 @@ def main() -> None:
         costs: dict[str, list[Cost]] = {"bare trafilatura": [], "ingest run": []}
         for _ in range(chosen.rounds):
             costs["bare trafilatura"].append(bare(sample, chosen.copies))
-            cost, report = ours(folder, chosen.workers)
+            cost, report = ours(chosen.ingest, folder, chosen.workers)
             costs["ingest run"].append(cost)
     print(f"{'':18}{'documents/s':>12}{'wall s':>9}{'processor s':>13}{'ms a page':>11}")
     best = {}
@@ -133,7 +134,6 @@ def main() -> None:
     print(f"\nratio of documents per second: {theirs.wall / mine.wall:.2f} (wanted {TARGET}),")
     print(f"at most {bound:.2f} by processor time on {chosen.workers} free cores")
     print(f"counts: {report['counts']}")
-    print(f"seconds by stage: {[s.get('seconds') for s in report['sources']]}")
 
 
 if __name__ == "__main__":

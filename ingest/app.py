@@ -12,6 +12,7 @@ import time
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -31,6 +32,7 @@ from ingest.publish.lines import link_body
 from ingest.publish.publish import Publisher, PublishOptions
 from ingest.reindex import decide_all
 from ingest.removals import Removals
+from ingest.sharing import shared
 from ingest.turns import Turns
 from ingest.wiring import (
     RunContext,
@@ -212,7 +214,11 @@ class _Pass:
         reports: list[SourceReport] = []
         cache = make_signer(self._settings).cache
         with self._accounted(lambda: self.store.runs.end(number, self._now(), "failed", {})):
-            with compiling_told(cache), self._options.engine(self._settings) as engine:
+            with (
+                shared(Path(cache)),
+                compiling_told(cache),
+                self._options.engine(self._settings) as engine,
+            ):
                 judge = make_judge(self.store, self._settings, number, self._now())
                 judge.checkpoint = self._options.fault
                 for part in parts:
@@ -228,7 +234,12 @@ class _Pass:
             self._publisher.recover(self._ledger)
             number = self._begin()
         cache = make_signer(self._settings).cache
-        with compiling_told(cache), self._seat.turn(), self.store.transaction():
+        with (
+            shared(Path(cache)),
+            compiling_told(cache),
+            self._seat.turn(),
+            self.store.transaction(),
+        ):
             tally = decide_all(
                 self.store,
                 self._settings,

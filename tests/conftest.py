@@ -67,6 +67,7 @@ def _extract(archive: Path, target: Path) -> None:
 def compiled_code(session_folder: Path) -> Iterator[None]:
     """Compile the kernel once for all tests and the processes that they start."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(session_folder / "home"))
         if "NUMBA_CACHE_DIR" not in os.environ:
             patch.setenv("NUMBA_CACHE_DIR", str(session_folder / "numba"))
         yield

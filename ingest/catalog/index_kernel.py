@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numba
 import numpy as np
 
-from ingest.compiling import ready
+from ingest.compiling import inner, ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +23,6 @@ Keys: TypeAlias = "NDArray[np.uint64]"
 Numbers: TypeAlias = "NDArray[np.uint32]"
 Places: TypeAlias = "NDArray[np.int64]"
 
-F = TypeVar("F", bound="Callable[..., Any]")
-
 GROUP, BEGINS, FILLED, ENDS = range(4)
 BLOCK = 64  # with more, what was touched has left the nearest cache when it is used
 LINE = 16  # numbers in a line of the cache
@@ -35,11 +32,6 @@ ZERO, ONE = np.uint64(0), np.uint64(1)
 U = np.uintp
 ROUGH, SHIFT = 1 << 13, np.uint64(64 - 13)
 MIX = np.uint64(0x9E3779B97F4A7C15)
-
-
-def jit(function: F) -> F:
-    """Say `numba.njit`, which types a function as something that strict mypy cannot follow."""
-    return cast("F", numba.njit(function))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +95,7 @@ def locate(
     return touched
 
 
-@jit
+@inner
 def span_in(keys: Keys, key: np.uint64, low: int, end: int) -> tuple[int, int]:
     """Where the entries of a key begin and end, in a bucket from ``low`` to ``end``.
 
@@ -148,7 +140,7 @@ def gather(
     return touched
 
 
-@jit
+@inner
 def span_of(state: Places, place: int, cap: int) -> tuple[int, int, int, int]:
     """Where the entries of a key are: (first, end) of the older ones, (first, end) of the newer."""
     group = state[GROUP, place]
@@ -159,7 +151,7 @@ def span_of(state: Places, place: int, cap: int) -> tuple[int, int, int, int]:
     return max(begin, end - cap + newer_end - newer), end, newer, newer_end
 
 
-@jit
+@inner
 def collect(
     state: Places, members: Numbers, numbers: Numbers, asked: tuple[int, ...]
 ) -> tuple[Numbers, int]:
@@ -182,13 +174,13 @@ def collect(
     return into, capped
 
 
-@jit
+@inner
 def bucket_of(number: np.uint32) -> np.uint64:
     """Bucket of a number among `ROUGH`."""
     return (np.uint64(number) * MIX) >> SHIFT
 
 
-@jit
+@inner
 def often(numbers: Numbers, least: int) -> Numbers:
     """Leave out numbers that cannot occur often enough, by how often their hash does.
 
@@ -205,7 +197,7 @@ def often(numbers: Numbers, least: int) -> Numbers:
     return numbers[: np.int64(n)]
 
 
-@jit
+@inner
 def tally(numbers: Numbers, least: int) -> Keys:
     """Give ``number << 32 | count`` of each that occurs often enough, in no order."""
     size = 16

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from ingest.compiling import inner
 from ingest.dedup import shingles
 from ingest.dedup.kernel_tokens import (
     ZERO,
@@ -19,7 +20,6 @@ from ingest.dedup.kernel_tokens import (
     U,
     cut,
     fmix64,
-    jit,
     spell,
     tokens_or_whole,
 )
@@ -36,7 +36,7 @@ SIZE = shingles.SIZE
 NO_TITLE = b""
 
 
-@jit
+@inner
 def fmix32(h: np.uint32) -> np.uint32:
     """Give MurmurHash3's 32-bit finaliser."""
     h = np.uint32(np.uint32(h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B))
@@ -44,7 +44,7 @@ def fmix32(h: np.uint32) -> np.uint32:
     return np.uint32(h ^ (h >> np.uint32(16)))
 
 
-@jit
+@inner
 def shingle(hashes: Hashes) -> Hashes:
     """Give the 64-bit hash of each run of SIZE tokens."""
     size = min(SIZE, hashes.size)
@@ -63,7 +63,7 @@ def shingle(hashes: Hashes) -> Hashes:
     return out
 
 
-@jit
+@inner
 def minhash(hashes: Rows, permutations: Permutations) -> Rows:
     """Give the rows of affine32 over 32-bit hashes.
 
@@ -93,7 +93,7 @@ def minhash(hashes: Rows, permutations: Permutations) -> Rows:
     return out
 
 
-@jit
+@inner
 def near_rows(shingled: Hashes, permutations: Permutations) -> Rows:
     """Give the near signature of shingle hashes; see `minhash.narrow`."""
     halves = np.empty(shingled.size, np.uint32)
@@ -102,7 +102,7 @@ def near_rows(shingled: Hashes, permutations: Permutations) -> Rows:
     return minhash(halves, permutations)
 
 
-@jit
+@inner
 def text_hashes(text: bytes, alphabet: Rows) -> Hashes:
     """Give the token hashes of a text."""
     letters, _ = spell(NO_TITLE, text, alphabet)

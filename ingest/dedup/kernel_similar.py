@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest.compiling import ready
-from ingest.dedup.kernel_tokens import jit
+from ingest.compiling import inner, ready
 from ingest.dedup.story import HASHED, PACKED
 from ingest.dedup.terms import SHARE
 
@@ -58,7 +57,7 @@ def similar(mine: bytes, theirs: bytes, sizes: Sizes) -> NDArray[np.float64]:
     return found
 
 
-@jit
+@inner
 def hash_at(packed: bytes, at: int) -> np.uint64:
     """Read a hash, four bytes in any place: without signs it is one load."""
     place, found = np.uintp(at), np.uint64(0)
@@ -67,13 +66,13 @@ def hash_at(packed: bytes, at: int) -> np.uint64:
     return found
 
 
-@jit
+@inner
 def weight_at(packed: bytes, at: int) -> float:
     """Read a weight."""
     return float(packed[np.uintp(at)])
 
 
-@jit
+@inner
 def norm(packed: bytes, begin: int, size: int) -> float:
     """Euclidean length of weights, a byte each."""
     total = 0.0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from ingest.compiling import inner
 from ingest.dedup import rarity
 from ingest.dedup import terms as reference
 from ingest.dedup.kernel import HALF, Permutations, minhash, near_rows, shingle
@@ -29,7 +30,6 @@ from ingest.dedup.kernel_tokens import (
     U,
     cut,
     fmix64,
-    jit,
     largest,
     spell,
     tokens_or_whole,
@@ -77,14 +77,14 @@ def fill(slots: Hashes, hashes: Hashes, rarities: NDArray[np.float32]) -> None:
         slots[slot] = hashes[i] << np.uint64(RARITY_BITS) | units
 
 
-@jit
+@inner
 def first_slot(slots: Hashes, key: np.uint64) -> np.uint64:
     """Give what the slot holds where the search for a hash begins."""
     held: np.uint64 = slots[U(key >> HALF) & U(slots.size - 1)]
     return held
 
 
-@jit
+@inner
 def look_up(slots: Hashes, key: np.uint64, held: np.uint64, missing: int) -> int:
     """Give the rarity of a hash, ``missing`` where the table has none; ``held``: `first_slot`.
 
@@ -98,7 +98,7 @@ def look_up(slots: Hashes, key: np.uint64, held: np.uint64, missing: int) -> int
     return INT(held & RARITY_MASK) - 1 if held else missing
 
 
-@jit
+@inner
 def own_rarity(tokens: Tokens, place: int, held: np.uint64, table: Table) -> int:
     """See `rarity.Rarity.tokens`, for one token; ``held``: `first_slot` of its hash."""
     hashes, edges, _ = tokens
@@ -106,7 +106,7 @@ def own_rarity(tokens: Tokens, place: int, held: np.uint64, table: Table) -> int
     return look_up(table[0], hashes[U(place)], held, min(length * table[1], RAREST))
 
 
-@jit
+@inner
 def run_hash(hashes: Hashes, first: int, size: int) -> np.uint64:
     """See `tokens.run_hashes`."""
     combined: np.uint64 = hashes[U(first)]
@@ -115,7 +115,7 @@ def run_hash(hashes: Hashes, first: int, size: int) -> np.uint64:
     return combined
 
 
-@jit
+@inner
 def gap(edges: Edges, place: int) -> int:
     """Code points between a token and the next; 2 before the first and after the last."""
     if place < 0 or 2 * place + 2 >= edges.size:
@@ -123,7 +123,7 @@ def gap(edges: Edges, place: int) -> int:
     return INT(edges[U(2 * place + 2)]) - INT(edges[U(2 * place + 1)])
 
 
-@jit
+@inner
 def names_in(edges: Edges, letters: Rows) -> Places:
     """See `terms._names`."""
     found = np.empty(edges.size // 2 + 1, np.int32)
@@ -137,7 +137,7 @@ def names_in(edges: Edges, letters: Rows) -> Places:
     return found[: INT(n)]
 
 
-@jit
+@inner
 def weight_of(edges: Edges, place: int, line: int) -> int:
     """See `terms._counts`."""
     if place >= LEAD:
@@ -145,7 +145,7 @@ def weight_of(edges: Edges, place: int, line: int) -> int:
     return TITLE_WEIGHT if INT(edges[U(2 * place)]) < line else LEAD_WEIGHT
 
 
-@jit
+@inner
 def entry_of(slots: Hashes, key: np.uint64, used: int) -> int:
     """Find the entry of a key in a table by open addressing; ``used``, now its, if it is new.
 
@@ -164,7 +164,7 @@ def entry_of(slots: Hashes, key: np.uint64, used: int) -> int:
     return entry
 
 
-@jit
+@inner
 def put(into: Terms, used: int, key: np.uint64, place: int, count: int) -> int:
     """Count a term, at the token it begins with; gives how many terms there are now.
 
@@ -177,7 +177,7 @@ def put(into: Terms, used: int, key: np.uint64, place: int, count: int) -> int:
     return used + int(entry == used)
 
 
-@jit
+@inner
 def sum_up(tokens: Tokens, line: int, table: Table) -> tuple[Terms, int]:
     """See `terms.occurrences`; gives the terms and how many; the first that has a hash rates it."""
     hashes, edges, letters = tokens
@@ -205,7 +205,7 @@ def sum_up(tokens: Tokens, line: int, table: Table) -> tuple[Terms, int]:
     return into, sum_names(tokens, names, into, (used, line), table)
 
 
-@jit
+@inner
 def rate_tokens(tokens: Tokens, into: Terms, used: int, table: Table) -> None:
     """Look up the rarity of terms that are a token alone, once each.
 
@@ -222,7 +222,7 @@ def rate_tokens(tokens: Tokens, into: Terms, used: int, table: Table) -> None:
         above[U(i)] = max(own - COMMON, 0)
 
 
-@jit
+@inner
 def sum_runs(tokens: Tokens, into: Terms, used: int, line: int, table: Table) -> int:
     """See `terms._runs`: runs of neighbouring characters."""
     hashes, edges, _ = tokens
@@ -239,7 +239,7 @@ def sum_runs(tokens: Tokens, into: Terms, used: int, line: int, table: Table) ->
     return used
 
 
-@jit
+@inner
 def run_rarity(tokens: Tokens, first: int, table: Table) -> int:
     """See `rarity.Rarity.runs`, for one run."""
     hashes, size = tokens[0], table[2]
@@ -252,7 +252,7 @@ def run_rarity(tokens: Tokens, first: int, table: Table) -> int:
     return look_up(table[0], key, first_slot(table[0], key), min(chance, RAREST))
 
 
-@jit
+@inner
 def sum_names(
     tokens: Tokens, names: Places, into: Terms, state: tuple[int, int], table: Table
 ) -> int:
@@ -271,7 +271,7 @@ def sum_names(
     return used
 
 
-@jit
+@inner
 def numbers_among(first: Places, tokens: Tokens) -> Bytes:
     """Tell which terms begin with a digit."""
     _, edges, letters = tokens
@@ -281,7 +281,7 @@ def numbers_among(first: Places, tokens: Tokens) -> Bytes:
     return out
 
 
-@jit
+@inner
 def tokens_or_one(title: bytes, text: bytes, letters: Rows, found: tuple[Hashes, Edges]) -> Tokens:
     """Give the tokens of title and text, or, where they have none, all of `terms.whole` as one."""
     if found[0].size or letters.size == PAD + 1:
@@ -294,7 +294,7 @@ def tokens_or_one(title: bytes, text: bytes, letters: Rows, found: tuple[Hashes,
     return np.full(1, fmix64(whole(text, combined))), edges, letters
 
 
-@jit
+@inner
 def tokens_before(edges: Edges, begin: int) -> int:
     """How many tokens begin before a letter: those of the title."""
     count = 0

@@ -13,18 +13,15 @@ tests for, and no loop with that test is vectorised.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
-import numba
 import numpy as np
 
+from ingest.compiling import inner
 from ingest.dedup import tokens
 from ingest.dedup.characters import CLASS_SHIFT, FOLD_MASK, PAGE, characters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
     from numpy.typing import NDArray
 
 Bytes: TypeAlias = "NDArray[np.uint8]"
@@ -32,7 +29,6 @@ Rows: TypeAlias = "NDArray[np.uint32]"
 Hashes: TypeAlias = "NDArray[np.uint64]"
 Edges: TypeAlias = "NDArray[np.int32]"
 """Where each token begins and ends in the letters: shape (2 n,), begin and end in turn."""
-F = TypeVar("F", bound="Callable[..., Any]")
 
 U = np.uintp
 INT = cast("type[int]", np.int64)
@@ -92,12 +88,7 @@ def alphabet() -> Rows:
     return whole
 
 
-def jit(function: F) -> F:
-    """Say `numba.njit`, which types a function as something that strict mypy cannot follow."""
-    return cast("F", numba.njit(function))
-
-
-@jit
+@inner
 def fmix64(h: np.uint64) -> np.uint64:
     """See `tokens.fmix64`."""
     h = (h ^ (h >> S1)) * M1
@@ -105,7 +96,7 @@ def fmix64(h: np.uint64) -> np.uint64:
     return h ^ (h >> S3)
 
 
-@jit
+@inner
 def largest(values: Rows | bytes, begin: int, end: int) -> np.uint32:
     """Largest of some values; of bytes it says how long the sequences among them are."""
     most = NONE
@@ -114,7 +105,7 @@ def largest(values: Rows | bytes, begin: int, end: int) -> np.uint32:
     return most
 
 
-@jit
+@inner
 def decode(text: bytes, i: int) -> tuple[np.uint32, int]:
     """Give the code point at byte i of valid UTF-8, and the position of the next."""
     lead = np.uint32(text[U(i)])
@@ -131,7 +122,7 @@ def decode(text: bytes, i: int) -> tuple[np.uint32, int]:
     return point | third << np.uint32(6) | np.uint32(text[U(i + 3)]) & LOW, i + 4
 
 
-@jit
+@inner
 def letters_of(text: bytes, alphabet: Rows, out: Rows, n: int) -> int:
     """Write the letters of UTF-8 text from ``out[n]`` on; gives where they end.
 
@@ -154,7 +145,7 @@ def letters_of(text: bytes, alphabet: Rows, out: Rows, n: int) -> int:
     return n
 
 
-@jit
+@inner
 def letters_of_two(
     text: bytes,
     begin: int,
@@ -183,7 +174,7 @@ def letters_of_two(
     return INT(at)
 
 
-@jit
+@inner
 def letters_of_any(
     text: bytes, begin: int, end: int, alphabet: Rows, out: Rows, n: int
 ) -> tuple[int, int]:
@@ -201,7 +192,7 @@ def letters_of_any(
     return i, n
 
 
-@jit
+@inner
 def whole(text: bytes, h: np.uint64) -> np.uint64:
     """Go on hashing with all code points of a text, as if they were of one token."""
     i = 0
@@ -211,7 +202,7 @@ def whole(text: bytes, h: np.uint64) -> np.uint64:
     return h
 
 
-@jit
+@inner
 def edges_of(letters: Rows, end: int, out: Edges) -> int:
     """Write where tokens begin and end; gives how many tokens there are.
 
@@ -228,7 +219,7 @@ def edges_of(letters: Rows, end: int, out: Edges) -> int:
     return INT(n >> U(1))
 
 
-@jit
+@inner
 def edges_of_any(letters: Rows, end: int, out: Edges) -> int:
     """Write the same where some letters are tokens by themselves: a place may be two edges."""
     n, before, alone = U(0), U(0), U(0)
@@ -243,7 +234,7 @@ def edges_of_any(letters: Rows, end: int, out: Edges) -> int:
     return INT(n >> U(1))
 
 
-@jit
+@inner
 def hash_end(letters: Rows, end: int, size: int) -> np.uint64:
     """Hash the last eight letters of a token, or all its ``size``: times their powers."""
     part = ZERO
@@ -253,7 +244,7 @@ def hash_end(letters: Rows, end: int, size: int) -> np.uint64:
     return part
 
 
-@jit
+@inner
 def hash_tokens(letters: Rows, edges: Edges, out: Hashes) -> None:
     """Hash each token: its last eight letters, and of the few longer ones those before likewise."""
     longer, n = np.empty(out.size, np.int32), U(0)
@@ -274,7 +265,7 @@ def hash_tokens(letters: Rows, edges: Edges, out: Hashes) -> None:
         out[U(token)] = fmix64(out[U(token)])
 
 
-@jit
+@inner
 def spell(title: bytes, text: bytes, alphabet: Rows) -> tuple[Rows, int]:
     """Give the letters of title and text, a line break between them, and where the text begins.
 
@@ -292,7 +283,7 @@ def spell(title: bytes, text: bytes, alphabet: Rows) -> tuple[Rows, int]:
     return letters[: end + 1], begin
 
 
-@jit
+@inner
 def cut(letters: Rows) -> tuple[Hashes, Edges]:
     """Give the hashes and edges of the tokens among letters, as `spell` gives them."""
     edges = np.empty(2 * letters.size + 2, np.int32)  # every letter may be a token
@@ -302,7 +293,7 @@ def cut(letters: Rows) -> tuple[Hashes, Edges]:
     return hashes, edges[: 2 * count]
 
 
-@jit
+@inner
 def tokens_or_whole(hashes: Hashes, text: bytes) -> Hashes:
     """Give the token hashes, or, of a text without tokens, one of the whole text."""
     if hashes.size or not len(text):

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from ingest.compiling import inner
 from ingest.dedup import story
 from ingest.dedup import terms as reference
-from ingest.dedup.kernel_tokens import INT, Bytes, Hashes, Rows, U, jit
+from ingest.dedup.kernel_tokens import INT, Bytes, Hashes, Rows, U
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +33,7 @@ ONE = np.uint64(1)
 Units: TypeAlias = "NDArray[np.int64]"
 
 
-@jit
+@inner
 def weights_of(counts: Units, rarities: Units) -> None:
     """See `terms.log_tf`: log(1 + count) times rarity, each to 1/128; in place of the rarities."""
     for i in range(counts.size):
@@ -43,7 +44,7 @@ def weights_of(counts: Units, rarities: Units) -> None:
             rarities[U(i)] *= np.int64(np.rint(np.log1p(np.float64(count)) * UNITS))
 
 
-@jit
+@inner
 def vector(hashes: Rows, weights: Units, numbers: Bytes) -> tuple[Rows, Bytes]:
     """See `terms.weigh`: the weightiest terms, sorted by hash, levelled, at 8 bits.
 
@@ -73,7 +74,7 @@ def vector(hashes: Rows, weights: Units, numbers: Bytes) -> tuple[Rows, Bytes]:
     return kept, to_bytes(level(values))
 
 
-@jit
+@inner
 def least(keys: Hashes, count: int) -> Hashes:
     """The ``count`` smallest of different keys, in their order, by bisection of their range.
 
@@ -102,7 +103,7 @@ def least(keys: Hashes, count: int) -> Hashes:
     return out[:count]
 
 
-@jit
+@inner
 def rank_of(wanted: np.uint32, hashes: Rows) -> U:
     """Place of a hash among about a hundred sorted ones: how many are smaller.
 
@@ -114,7 +115,7 @@ def rank_of(wanted: np.uint32, hashes: Rows) -> U:
     return U(rank)
 
 
-@jit
+@inner
 def level(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """See `terms._level`."""
     share = max(SHARE, 2.0 / max(values.size, 1))
@@ -128,7 +129,7 @@ def level(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return values
 
 
-@jit
+@inner
 def to_bytes(values: NDArray[np.float32]) -> Bytes:
     """See `terms._round`."""
     out = np.empty(values.size, np.uint8)
@@ -142,7 +143,7 @@ def to_bytes(values: NDArray[np.float32]) -> Bytes:
     return out
 
 
-@jit
+@inner
 def heaviest(hashes: Rows, weights: Bytes) -> Rows:
     """See `story.heaviest`; in no order."""
     order = np.empty(hashes.size, np.uint64)
@@ -155,7 +156,7 @@ def heaviest(hashes: Rows, weights: Bytes) -> Rows:
     return out
 
 
-@jit
+@inner
 def packed(hashes: Rows, weights: Bytes) -> Bytes:
     """See `story.pack`."""
     out = np.empty(5 * hashes.size, np.uint8)

@@ -1,0 +1,81 @@
+"""What stores of one user share: compiled code and tables, in the user's cache folder.
+
+A store has them in a ``cache`` of its own, which is all that a run reads and writes.  A new
+store would begin with half a minute of compiling; so before a run it gets what earlier runs
+left in ``$XDG_CACHE_HOME/ingest`` (else ``~/.cache/ingest``), and leaves there what it made.
+Files are linked where both are on one file system: none is ever written to, only replaced.
+Else code is copied (some megabytes); tables, as many for each language, are made again.
+
+numba's files are pickled code, so the folder is the user's alone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CODE, _INDEX, _TABLE = ".nbc", ".nbi", ".npy"
+
+
+@contextmanager
+def shared(cache: Path) -> Iterator[None]:
+    """Complete a store's ``cache`` before a run, and the user's folder after it.
+
+    Where there is no such folder, or it cannot be written, a store keeps what it has to itself.
+    """
+    try:
+        folder = _users_folder()
+    except (OSError, RuntimeError):  # a user without a home
+        yield
+        return
+    with suppress(OSError):
+        _copy(folder, cache, renew=False)
+    yield
+    with suppress(OSError):
+        _copy(cache, folder, renew=True)
+
+
+def _users_folder() -> Path:
+    """The user's cache folder, made where it is missing."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"  # noqa: PTH117 - "" is none
+    root.mkdir(parents=True, exist_ok=True)
+    folder = root / "ingest"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _copy(source: Path, target: Path, *, renew: bool) -> None:
+    """Copy files that ``target`` lacks, or has older ones of, if they are to be renewed."""
+    files = [path for path in source.rglob("*") if path.suffix in (_CODE, _INDEX, _TABLE)]
+    for path in sorted(files, key=lambda path: path.suffix == _INDEX):  # after what it names
+        to = target / path.relative_to(source)
+        if _is_due(path, to, renew=renew):
+            _put(path, to)
+
+
+def _is_due(path: Path, to: Path, *, renew: bool) -> bool:
+    try:
+        there = to.stat()
+    except FileNotFoundError:
+        return True
+    return renew and there.st_mtime_ns < path.stat().st_mtime_ns
+
+
+def _put(path: Path, to: Path) -> None:
+    """Link a file, or copy it if it is small, by rename."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    draft = to.with_name(f"{to.name}.{os.getpid()}")
+    try:
+        os.link(path, draft)
+    except OSError:  # another file system, or one without links
+        if path.suffix == _TABLE:
+            return
+        shutil.copy2(path, draft)
+    draft.replace(to)

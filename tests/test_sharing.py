@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ingest.sharing import shared
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support import Project
+
+NAME = "kernels/sign-1.nbi"
+
+
+@pytest.fixture
+def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home" / "ingest"
+
+
+def write(path: Path, text: str, age: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    now = path.stat().st_mtime
+    os.utime(path, (now - age, now - age))
+
+
+def test_what_one_store_made_another_begins_with(tmp_path: Path, users: Path):
+    with shared(tmp_path / "one"):
+        write(tmp_path / "one" / NAME, "code")
+        write(tmp_path / "one" / "rarity.npy", "table")
+        write(tmp_path / "one" / "rarity.lock", "")
+    assert users.stat().st_mode & 0o777 == 0o700
+    with shared(tmp_path / "other"):
+        assert (tmp_path / "other" / NAME).read_text() == "code"
+        assert (tmp_path / "other" / "rarity.npy").read_text() == "table"
+        assert not (tmp_path / "other" / "rarity.lock").exists()
+
+
+def test_a_store_keeps_its_own_and_renews_what_others_begin_with(tmp_path: Path, users: Path):
+    write(users / NAME, "old", age=100)
+    write(tmp_path / "one" / NAME, "own", age=50)
+    with shared(tmp_path / "one"):
+        assert (tmp_path / "one" / NAME).read_text() == "own"
+    assert (users / NAME).read_text() == "own"
+    write(tmp_path / "older" / NAME, "older", age=200)
+    with shared(tmp_path / "older"):
+        assert (tmp_path / "older" / NAME).read_text() == "older"
+    assert (users / NAME).read_text() == "own"
+
+
+def test_a_replaced_file_of_a_store_leaves_that_of_others_alone(tmp_path: Path, users: Path):
+    write(users / NAME, "code")
+    with shared(tmp_path / "one"):
+        write(tmp_path / "draft", "new", age=10)
+        (tmp_path / "draft").replace(tmp_path / "one" / NAME)
+        assert (users / NAME).read_text() == "code"
+
+
+def test_without_links_code_is_copied_and_tables_are_made_again(
+    tmp_path: Path, users: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write(users / NAME, "code")
+    write(users / "rarity.npy", "table")
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(os, "link", fails)
+    with shared(tmp_path / "one"):
+        assert (tmp_path / "one" / NAME).read_text() == "code"
+        assert not (tmp_path / "one" / "rarity.npy").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write(tmp_path / "file", "in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with shared(tmp_path / "one"):
+        write(tmp_path / "one" / NAME, "code")
+    assert (tmp_path / "one" / NAME).read_text() == "code"
+
+
+def test_a_run_begins_with_what_that_of_another_store_left(project: Project, users: Path):
+    project.cli("run", "--workers", "1")
+    (table,) = users.glob("rarity-en-*.npy")
+    made = table.stat()
+    shutil.rmtree(project.store)
+    project.cli("run", "--workers", "1")
+    brought = (project.store / "cache" / table.name).stat()
+    assert (brought.st_ino, brought.st_mtime_ns) == (made.st_ino, made.st_mtime_ns)

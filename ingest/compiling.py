@@ -23,6 +23,9 @@ except ImportError:  # not on Windows
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+SPENT = ".spent"
+"""Suffix of the files that `spend` keeps count in, a byte a time."""
+
 F = TypeVar("F", bound="Callable[..., Any]")
 
 # What reading a damaged or vanishing cache raises: numba lets all of it through.
@@ -78,7 +81,7 @@ def spent(name: str, folder: str) -> int:
     """How often `spend` was said of ``name``, by any process ever."""
     chosen = _chosen(folder)
     try:
-        return (chosen / f"{name}.spent").stat().st_size if chosen else 0
+        return (chosen / f"{name}{SPENT}").stat().st_size if chosen else 0
     except OSError:
         return 0
 
@@ -87,7 +90,7 @@ def spend(name: str, folder: str) -> None:
     """Note that so much was done without compiled code; where nothing can be kept, nothing is."""
     if (chosen := _chosen(folder)) is None:
         return
-    with suppress(OSError), (chosen / f"{name}.spent").open("ab") as file:
+    with suppress(OSError), (chosen / f"{name}{SPENT}").open("ab") as file:
         file.write(b".")  # appended, so that several processes may do it at once
 
 

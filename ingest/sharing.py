@@ -3,8 +3,9 @@
 A store has them in a ``cache`` of its own, which is all that a run reads and writes.  A new
 store would begin with half a minute of compiling; so before a run it gets what earlier runs
 left in ``$XDG_CACHE_HOME/ingest`` (else ``~/.cache/ingest``), and leaves there what it made.
-Files are linked where both are on one file system: none is ever written to, only replaced.
-Else code is copied (some megabytes); tables, as many for each language, are made again.
+Files are linked where both are on one file system: none is ever written to, only replaced,
+but for the counts of what was done without compiled code, which all stores then keep together.
+Else code is copied (some megabytes), and the others stay where they are.
 
 numba's files are pickled code, so the folder is the user's alone.
 """
@@ -17,10 +18,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest.compiling import SPENT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_CODE, _INDEX, _TABLE = ".nbc", ".nbi", ".npy"
+_INDEX = ".nbi"
+_COPIED = (".nbc", _INDEX)
+_SHARED = (*_COPIED, ".npy", SPENT)
 
 
 @contextmanager
@@ -53,7 +58,7 @@ def _users_folder() -> Path:
 
 def _copy(source: Path, target: Path, *, renew: bool) -> None:
     """Copy files that ``target`` lacks, or has older ones of, if they are to be renewed."""
-    files = [path for path in source.rglob("*") if path.suffix in (_CODE, _INDEX, _TABLE)]
+    files = [path for path in source.rglob("*") if path.suffix in _SHARED]
     for path in sorted(files, key=lambda path: path.suffix == _INDEX):  # after what it names
         to = target / path.relative_to(source)
         if _is_due(path, to, renew=renew):
@@ -75,7 +80,7 @@ def _put(path: Path, to: Path) -> None:
     try:
         os.link(path, draft)
     except OSError:  # another file system, or one without links
-        if path.suffix == _TABLE:
+        if path.suffix not in _COPIED:
             return
         shutil.copy2(path, draft)
     draft.replace(to)

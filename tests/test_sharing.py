@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ingest.compiling import spend, spent
 from ingest.sharing import shared
 
 if TYPE_CHECKING:
@@ -54,6 +55,20 @@ def test_a_store_keeps_its_own_and_renews_what_others_begin_with(tmp_path: Path,
     assert (users / NAME).read_text() == "own"
 
 
+@pytest.mark.usefixtures("users")
+def test_stores_count_together_what_they_did_without_compiled_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    with shared(one):
+        spend("signed", str(one))
+    with shared(other):
+        spend("signed", str(other))
+    assert spent("signed", str(other)) == spent("signed", str(one)) == 2
+
+
 def test_a_replaced_file_of_a_store_leaves_that_of_others_alone(tmp_path: Path, users: Path):
     write(users / NAME, "code")
     with shared(tmp_path / "one"):
@@ -72,9 +87,11 @@ def test_without_links_code_is_copied_and_tables_are_made_again(
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
     monkeypatch.setattr(os, "link", fails)
+    write(users / "signed.spent", "..")
     with shared(tmp_path / "one"):
         assert (tmp_path / "one" / NAME).read_text() == "code"
         assert not (tmp_path / "one" / "rarity.npy").exists()
+        assert not (tmp_path / "one" / "signed.spent").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_done_without(

@@ -83,11 +83,12 @@ class Patient:
     """Works in numpy until there is so much to do that the kernel earns the time to load it.
 
     Reading the kernel from disk takes as long as numpy does for some hundred documents,
-    compiling it as for `COMPILING` units of text.  Whoever does not know how much will come
-    waits at most twice as long as who does, if the two take as long (ski rental: Karlin et
-    al., *Competitive snoopy caching*, 1988).  What was signed in earlier runs counts, what
-    other workers sign just now does not: it would be compiled shortly before the end.  Of
-    several processes one compiles; the others go on in numpy until it is there.
+    compiling it as for 20 units of text.  Whoever does not know how much will come waits at
+    most twice as long as who does, if the two take as long (ski rental: Karlin et al.,
+    *Competitive snoopy caching*, 1988); what is compiled serves all stores of a user from
+    then on, so it may come sooner.  What was signed in earlier runs counts, what other
+    workers sign just now does not.  Of several processes one compiles; the others go on in
+    numpy until it is there.
     """
 
     READING = 32
@@ -98,8 +99,8 @@ class Patient:
     """Documents between two looks whether another process is done."""
     UNIT = 1_000_000
     """Characters: numpy signs them in some 0.6 s."""
-    COMPILING = 24
-    """Units signed in numpy before the kernel is compiled, which takes some 14 s."""
+    COMPILING = 8
+    """Units that one process signs in numpy before the kernel is compiled, in some 12 s."""
     LARGE = 8
     """Units of a single document that is worth it alone: numpy would use up its time limit."""
 

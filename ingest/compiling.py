@@ -10,6 +10,8 @@ import hashlib
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,7 +45,7 @@ def ready(
     import numba  # noqa: PLC0415 - half a second
 
     chosen = _chosen(folder)
-    home = chosen / _sources(function) if chosen else None
+    home = chosen / sources(function.__code__.co_filename) if chosen else None
     if home and _writable(home):
         try:
             with _cache_in(home):
@@ -71,10 +73,14 @@ def inner(function: F) -> F:
     return cast("F", jit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
 
 
-def kept(function: str, folder: str) -> bool:
-    """Whether code of a function of this name is on disk; it may be of another version."""
+def kept(function: str, source: str, folder: str) -> bool:
+    """Whether code of a function is on disk, of a module in the package of the file ``source``."""
     chosen = _chosen(folder)
-    return chosen is not None and next(chosen.rglob(f"*.{function}-*.nbi"), None) is not None
+    return chosen is not None and _compiled(function, chosen / sources(source))
+
+
+def _compiled(function: str, home: Path) -> bool:
+    return next(home.rglob(f"*.{function}-*.nbi"), None) is not None
 
 
 def spent(name: str, folder: str) -> int:
@@ -110,6 +116,25 @@ def claim(name: str, folder: str) -> Iterator[bool]:
             yield True
 
 
+def start(module: str, folder: str) -> subprocess.Popen[bytes] | None:
+    """Start a process that runs a module with ``folder`` as its argument.
+
+    Its input is closed when this one ends.  None where it could keep nothing, or not start.
+    """
+    chosen = _chosen(folder)
+    if chosen is None or not _writable(chosen) or not sys.executable:
+        return None
+    path = os.pathsep.join(filter(None, sys.path))
+    try:
+        return subprocess.Popen(  # noqa: S603 - this package's own module
+            [sys.executable, "-m", module, folder],
+            stdin=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+    except OSError:
+        return None
+
+
 @contextmanager
 def one_makes(name: str, folder: Path) -> Iterator[None]:
     """Wait where another process makes the same just now, to read what it leaves.
@@ -122,14 +147,14 @@ def one_makes(name: str, folder: Path) -> Iterator[None]:
         yield
 
 
-def _sources(function: Callable[..., Any]) -> str:
-    """Name the state of all modules beside the function's; 1 ms.
+def sources(file: str) -> str:
+    """Name the state of a module and of all beside it; 1 ms.
 
     numba looks at the function's own file alone, and what it calls is compiled into it: with
     a changed one beside it, it would go on with what it kept.
     """
     state = hashlib.sha256()
-    for path in sorted(Path(function.__code__.co_filename).parent.glob("*.py")):
+    for path in sorted(Path(file).parent.glob("*.py")):
         state.update(path.read_bytes())
     return state.hexdigest()[:16]
 
@@ -141,7 +166,7 @@ def _chosen(folder: str) -> Path | None:
 
 @contextmanager
 def _one_compiles(folder: Path, name: str) -> Iterator[None]:
-    if next(folder.rglob(f"*.{name}-*.nbi"), None):
+    if _compiled(name, folder):
         yield
         return
     with one_makes(name, folder):

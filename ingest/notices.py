@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from ingest.compiling import claim, kept
+from ingest.compiling import claim
+from ingest.dedup.signatures import KERNEL, kernel_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,13 +25,12 @@ log = structlog.get_logger()
 
 @contextmanager
 def compiling_told(folder: str) -> Iterator[None]:
-    """Log one line if the kernel is compiled within the block, by this process or a worker.
+    """Log one line if the kernel is compiled within the block, by this process or another.
 
-    ``folder`` is where compiled code is kept.  Documents come out in order, so that all of
-    them wait for the one at whose turn the kernel is compiled: some 15 s of silence.  Where
-    code was kept before there is nothing to say, and nothing is watched.
+    ``folder`` is where compiled code is kept.  It says why a run uses more than its workers.
+    Where code was kept before there is nothing to say, and nothing is watched.
     """
-    if kept("sign", folder):
+    if kernel_kept(folder):
         yield
         return
     ended = threading.Event()
@@ -49,7 +49,7 @@ def compiling_told(folder: str) -> Iterator[None]:
 def _watch(folder: str, ended: threading.Event) -> None:
     held = 0
     while not ended.wait(LOOK_SECONDS):
-        with claim("kernel", folder) as free:
+        with claim(KERNEL, folder) as free:
             held = 0 if free else held + 1
         if held > 1:
             log.info("compiling", what="the signing kernel, once; it takes 10 to 20 s of a core")

@@ -16,8 +16,10 @@ from unittest import mock
 
 import structlog
 
+import ingest
 from ingest.app import RunOptions, run
 from ingest.cli import main
+from ingest.compiling import sources
 from ingest.settings import build
 
 if TYPE_CHECKING:
@@ -26,6 +28,13 @@ if TYPE_CHECKING:
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 FIXED = RunOptions(clock=lambda: NOW, run_id="run-1")
+
+
+def leave_code(folder: Path, package: str, function: str) -> None:
+    """A file in which numba would keep the code of a function of a package of ``ingest``."""
+    home = folder / sources(str(Path(ingest.__file__).parent / package / "any.py"))
+    home.mkdir(parents=True, exist_ok=True)
+    (home / f"x.{function}-1.py311.nbi").touch()
 
 
 @dataclass(frozen=True)

@@ -81,11 +81,39 @@ def test_the_variable_goes_before_the_folder(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.usefixtures("no_cache_variable")
 def test_what_is_kept_is_known_by_name(tmp_path: Path):
-    assert not compiling.kept("double", str(tmp_path))
+    assert not compiling.kept("double", __file__, str(tmp_path))
     compiling.ready(double, str(tmp_path), (np.ones(1),))
-    assert compiling.kept("double", str(tmp_path))
-    assert not compiling.kept("ouble", str(tmp_path))
-    assert not compiling.kept("double", "")
+    assert compiling.kept("double", __file__, str(tmp_path))
+    assert not compiling.kept("ouble", __file__, str(tmp_path))
+    assert not compiling.kept("double", compiling.__file__, str(tmp_path)), "another version"
+    assert not compiling.kept("double", __file__, "")
+
+
+@pytest.mark.usefixtures("no_cache_variable")
+def test_what_is_started_apart_ends_with_who_started_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "waits.py").write_text(
+        "import sys; print(sys.argv[1], file=open(sys.argv[1] + '/began', 'w')); sys.stdin.read()"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    process = compiling.start("waits", str(tmp_path))
+    assert process is not None
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(20) == 0
+    assert (tmp_path / "began").read_text().strip() == str(tmp_path)
+
+
+@pytest.mark.usefixtures("no_cache_variable")
+def test_nothing_is_started_that_could_keep_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "file").touch()
+    assert compiling.start("json.tool", "") is None
+    assert compiling.start("json.tool", str(tmp_path / "file" / "cache")) is None
+    monkeypatch.setattr("sys.executable", str(tmp_path / "none"))
+    assert compiling.start("json.tool", str(tmp_path)) is None
 
 
 @pytest.mark.usefixtures("no_cache_variable")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
+from support import leave_code
 
 from ingest import notices
 from ingest.compiling import claim
@@ -80,7 +81,7 @@ def test_nothing_is_said_while_nothing_is_compiled(
 def test_where_code_was_kept_nothing_is_watched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "x.sign-1.py311.nbi").touch()
+    leave_code(tmp_path, "dedup", "sign")
     monkeypatch.setattr(notices, "_watch", None)
     with compiling_told(str(tmp_path)):
         pass

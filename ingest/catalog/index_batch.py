@@ -130,7 +130,7 @@ class Look:
 
 def read_kernel(cache: str) -> Kernel | None:
     """The kernel, if it was kept in this folder; half a second in the first call."""
-    return _kernel(cache) if kept("locate", cache) else None
+    return _kernel(cache) if kept("locate", __file__, cache) else None
 
 
 def _kernel(cache: str) -> Kernel | None:

@@ -14,19 +14,26 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ingest.compiling import claim, kept, spend, spent, untimed
+from ingest.compiling import claim, kept, spend, spent, start, untimed
 from ingest.dedup import minhash, shingles
 from ingest.dedup.characters import UNICODE
 from ingest.dedup.tokens import HASH, tokenise
 from ingest.documents import UNKNOWN, Signature
 
 if TYPE_CHECKING:
+    import subprocess
+
     import numpy as np
     from numpy.typing import NDArray
 
 TOKENS = 1
 """Version of the definition of a token (`ingest.dedup.tokens`)."""
 
+KERNEL = "kernel"
+"""What a process claims that compiles the signing kernel, or loads it."""
+
+APART = "ingest.dedup.apart"
+"""Module that compiles it in a process of its own."""
 
 _SIGNED = "signed-in-numpy"
 """Name under which `Patient` keeps count over all runs."""
@@ -87,8 +94,8 @@ class Patient:
     most twice as long as who does, if the two take as long (ski rental: Karlin et al.,
     *Competitive snoopy caching*, 1988); what is compiled serves all stores of a user from
     then on, so it may come sooner.  What was signed in earlier runs counts, what other
-    workers sign just now does not.  Of several processes one compiles; the others go on in
-    numpy until it is there.
+    workers sign just now does not.  It is compiled by a process of its own: documents come
+    out in order, so that all would wait for the worker that compiles.
     """
 
     READING = 32
@@ -109,6 +116,7 @@ class Patient:
         self._engine: Engine = Reference(folder)
         self._signed = self._characters = 0
         self._earlier = spent(_SIGNED, folder)
+        self._compiling: subprocess.Popen[bytes] | None = None
 
     def sign(self, document: tuple[str, str, str], rows: int, seed: int) -> Signature:
         """Sign (text, title, language) for near copies and for stories."""
@@ -139,9 +147,19 @@ class Patient:
         """Go over to the kernel if it is at hand, or if it is worth compiling."""
         units = self._earlier + self._characters // self.UNIT
         worth = self._signed >= self.FEW and units >= self.COMPILING
-        with claim("kernel", self._folder) as mine:
-            if mine and (worth or kept("sign", self._folder)):
-                self._go_over()  # while others go on
+        with claim(KERNEL, self._folder) as mine:
+            if mine and kernel_kept(self._folder):
+                self._go_over()
+                return
+        if mine and worth:
+            self._have_compiled()
+
+    def _have_compiled(self) -> None:
+        """Have another process compile; here, if that fails or could keep nothing for this one."""
+        if self._compiling is None:
+            self._compiling = start(APART, self._folder)
+        if self._compiling is None or self._compiling.poll() is not None:
+            self._go_over()
 
     def _go_over(self) -> None:
         """Load the kernel, or compile it; where another process does so just now, wait for it."""
@@ -169,7 +187,7 @@ class Shingler:
 
     def hasten(self) -> None:
         """Go over to the kernel, if it was kept."""
-        if kept("shingled", self._cache):
+        if kept("shingled", __file__, self._cache):
             self._engine = best(self._cache)
             self._engine.shingles("a")  # reads it
 
@@ -213,6 +231,11 @@ class Signer:
     def near(self, text: str) -> NDArray[np.uint32]:
         """Sign for near copies alone; shape (permutations,)."""
         return engine(self.cache).near(text, self.permutations, self.seed)
+
+
+def kernel_kept(folder: str) -> bool:
+    """Whether the kernel was compiled before, and can be read."""
+    return kept("sign", __file__, folder)
 
 
 @cache

@@ -77,8 +77,9 @@ class Vectors:
 
     def hasten(self) -> None:
         """Compare by the kernel from now on, if it was kept."""
-        if self._cache is not None and self._kernel is None and kept("similar", self._cache):
-            self._load(self._cache)
+        cache = self._cache
+        if cache is not None and self._kernel is None and kept("similar", __file__, cache):
+            self._load(cache)
 
     def _hastened(self) -> Callable[..., NDArray[np.float64]] | None:
         """Go over to the kernel if it is time."""

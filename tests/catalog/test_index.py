@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support import leave_code
 
 from ingest.catalog.index import BandIndex, Found
 from ingest.catalog.index_batch import Look
@@ -182,8 +183,7 @@ def test_the_kernel_takes_over_once_there_is_much_to_look_up(
     monkeypatch.setattr(Look, "PATIENCE", 2)
     monkeypatch.setattr(Look, "COMPILING", 4)
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "kept" / "index_kernel.locate-1.py311.nbi").touch()
+    leave_code(tmp_path / "kept", "catalog", "locate")
     for cache, patience in ((None, 9), (str(tmp_path / "new"), 4), (str(tmp_path / "kept"), 2)):
         index = BandIndex(tmp_path / "index", [], BANDS, 2, cache)
         for _ in range(patience):

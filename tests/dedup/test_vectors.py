@@ -67,7 +67,7 @@ def test_what_is_no_vector_is_refused():
 def test_the_kernel_takes_over(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Vectors, "READING", 2)
     monkeypatch.setattr(Vectors, "COMPILING", 4)
-    monkeypatch.setattr("ingest.dedup.vectors.kept", lambda _name, _folder: False)
+    monkeypatch.setattr("ingest.dedup.vectors.kept", lambda *_: False)
     vectors = Vectors("")
     vectors.add(1, story.pack(TermVector(np.array([5], np.uint32), np.array([3], np.uint8))))
     taken = []

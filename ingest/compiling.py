@@ -10,8 +10,6 @@ import hashlib
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -114,25 +112,6 @@ def claim(name: str, folder: str) -> Iterator[bool]:
             yield False
         else:
             yield True
-
-
-def start(module: str, folder: str) -> subprocess.Popen[bytes] | None:
-    """Start a process that runs a module with ``folder`` as its argument.
-
-    Its input is closed when this one ends.  None where it could keep nothing, or not start.
-    """
-    chosen = _chosen(folder)
-    if chosen is None or not _writable(chosen) or not sys.executable:
-        return None
-    path = os.pathsep.join(filter(None, sys.path))
-    try:
-        return subprocess.Popen(  # noqa: S603 - this package's own module
-            [sys.executable, "-m", module, folder],
-            stdin=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
-        )
-    except OSError:
-        return None
 
 
 @contextmanager

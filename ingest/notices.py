@@ -25,10 +25,11 @@ log = structlog.get_logger()
 
 @contextmanager
 def compiling_told(folder: str) -> Iterator[None]:
-    """Log one line if the kernel is compiled within the block, by this process or another.
+    """Log one line if the kernel is compiled within the block, by this process or a worker.
 
-    ``folder`` is where compiled code is kept.  It says why a run uses more than its workers.
-    Where code was kept before there is nothing to say, and nothing is watched.
+    ``folder`` is where compiled code is kept.  Documents come out in order, so that all of
+    them wait for the one at whose turn the kernel is compiled: some 12 s of silence.  Where
+    code was kept before there is nothing to say, and nothing is watched.
     """
     if kernel_kept(folder):
         yield

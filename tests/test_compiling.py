@@ -90,33 +90,6 @@ def test_what_is_kept_is_known_by_name(tmp_path: Path):
 
 
 @pytest.mark.usefixtures("no_cache_variable")
-def test_what_is_started_apart_ends_with_who_started_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    (tmp_path / "waits.py").write_text(
-        "import sys; print(sys.argv[1], file=open(sys.argv[1] + '/began', 'w')); sys.stdin.read()"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    process = compiling.start("waits", str(tmp_path))
-    assert process is not None
-    assert process.stdin is not None
-    process.stdin.close()
-    assert process.wait(20) == 0
-    assert (tmp_path / "began").read_text().strip() == str(tmp_path)
-
-
-@pytest.mark.usefixtures("no_cache_variable")
-def test_nothing_is_started_that_could_keep_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    (tmp_path / "file").touch()
-    assert compiling.start("json.tool", "") is None
-    assert compiling.start("json.tool", str(tmp_path / "file" / "cache")) is None
-    monkeypatch.setattr("sys.executable", str(tmp_path / "none"))
-    assert compiling.start("json.tool", str(tmp_path)) is None
-
-
-@pytest.mark.usefixtures("no_cache_variable")
 def test_one_process_holds_a_name(tmp_path: Path):
     with compiling.claim("it", str(tmp_path)) as first, compiling.claim("it", str(tmp_path)) as no:
         assert (first, no) == (True, False)

@@ -14,15 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ingest.compiling import claim, kept, spend, spent, start, untimed
+from ingest.compiling import claim, kept, spend, spent, untimed
 from ingest.dedup import minhash, shingles
 from ingest.dedup.characters import UNICODE
 from ingest.dedup.tokens import HASH, tokenise
 from ingest.documents import UNKNOWN, Signature
 
 if TYPE_CHECKING:
-    import subprocess
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -31,9 +29,6 @@ TOKENS = 1
 
 KERNEL = "kernel"
 """What a process claims that compiles the signing kernel, or loads it."""
-
-APART = "ingest.dedup.apart"
-"""Module that compiles it in a process of its own."""
 
 _SIGNED = "signed-in-numpy"
 """Name under which `Patient` keeps count over all runs."""
@@ -90,12 +85,11 @@ class Patient:
     """Works in numpy until there is so much to do that the kernel earns the time to load it.
 
     Reading the kernel from disk takes as long as numpy does for some hundred documents,
-    compiling it as for 20 units of text.  Whoever does not know how much will come waits at
-    most twice as long as who does, if the two take as long (ski rental: Karlin et al.,
-    *Competitive snoopy caching*, 1988); what is compiled serves all stores of a user from
-    then on, so it may come sooner.  What was signed in earlier runs counts, what other
-    workers sign just now does not.  It is compiled by a process of its own: documents come
-    out in order, so that all would wait for the worker that compiles.
+    compiling it as for `COMPILING` units of text.  Whoever does not know how much will come
+    waits at most twice as long as who does, if the two take as long (ski rental: Karlin et
+    al., *Competitive snoopy caching*, 1988).  What was signed in earlier runs counts, what
+    other workers sign just now does not: it would be compiled shortly before the end.  Of
+    several processes one compiles; the others go on in numpy until it is there.
     """
 
     READING = 32
@@ -106,8 +100,8 @@ class Patient:
     """Documents between two looks whether another process is done."""
     UNIT = 1_000_000
     """Characters: numpy signs them in some 0.6 s."""
-    COMPILING = 8
-    """Units that one process signs in numpy before the kernel is compiled, in some 12 s."""
+    COMPILING = 24
+    """Units signed in numpy before the kernel is compiled, which takes some 12 s."""
     LARGE = 8
     """Units of a single document that is worth it alone: numpy would use up its time limit."""
 
@@ -116,7 +110,6 @@ class Patient:
         self._engine: Engine = Reference(folder)
         self._signed = self._characters = 0
         self._earlier = spent(_SIGNED, folder)
-        self._compiling: subprocess.Popen[bytes] | None = None
 
     def sign(self, document: tuple[str, str, str], rows: int, seed: int) -> Signature:
         """Sign (text, title, language) for near copies and for stories."""
@@ -148,18 +141,8 @@ class Patient:
         units = self._earlier + self._characters // self.UNIT
         worth = self._signed >= self.FEW and units >= self.COMPILING
         with claim(KERNEL, self._folder) as mine:
-            if mine and kernel_kept(self._folder):
-                self._go_over()
-                return
-        if mine and worth:
-            self._have_compiled()
-
-    def _have_compiled(self) -> None:
-        """Have another process compile; here, if that fails or could keep nothing for this one."""
-        if self._compiling is None:
-            self._compiling = start(APART, self._folder)
-        if self._compiling is None or self._compiling.poll() is not None:
-            self._go_over()
+            if mine and (worth or kernel_kept(self._folder)):
+                self._go_over()  # while others go on
 
     def _go_over(self) -> None:
         """Load the kernel, or compile it; where another process does so just now, wait for it."""

@@ -11,19 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import leave_code
 
-from ingest.compiling import claim, spent, start
-from ingest.dedup import apart, signatures
+from ingest.compiling import claim, spent
 from ingest.dedup.shingles import shingles, unique
-from ingest.dedup.signatures import (
-    APART,
-    KERNEL,
-    Patient,
-    Reference,
-    Shingler,
-    Signer,
-    best,
-    kernel_kept,
-)
+from ingest.dedup.signatures import Patient, Reference, Shingler, Signer, best
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,13 +152,8 @@ class Loaded(Reference):
 
 
 def signed_until_loaded(monkeypatch: pytest.MonkeyPatch, patient: Patient, most: int) -> int:
-    """Documents signed before the kernel was; -1 where ``most`` do not suffice.
-
-    Unless the test says otherwise no process can be started that compiles it.
-    """
+    """Documents signed before the kernel was; -1 where ``most`` do not suffice."""
     monkeypatch.setattr("ingest.dedup.signatures.best", Loaded)
-    if signatures.start is start:
-        monkeypatch.setattr(signatures, "start", lambda *_: None)
     for number in range(most):
         patient.sign(("a", "", "und"), 1, 1)
         if isinstance(patient._engine, Loaded):
@@ -225,81 +210,6 @@ def test_while_another_process_compiles_documents_are_signed_in_numpy(
     assert signed_until_loaded(monkeypatch, patient, Patient.AGAIN) >= 0
 
 
-class Started:
-    """A process that compiles: it runs until ``ended``."""
-
-    ended: int | None = None
-
-    def poll(self) -> int | None:
-        return self.ended
-
-
-def test_documents_are_signed_in_numpy_while_a_process_compiles(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    monkeypatch.setattr(Patient, "COMPILING", 0)
-    started: list[tuple[str, ...]] = []
-    process = Started()
-    monkeypatch.setattr(signatures, "start", lambda *asked: started.append(asked) or process)
-    patient = Patient(str(tmp_path))
-    assert signed_until_loaded(monkeypatch, patient, 2 * Patient.FEW) == -1
-    assert started == [(APART, str(tmp_path))]
-    leave_code(tmp_path, "dedup", "sign")
-    assert signed_until_loaded(monkeypatch, patient, Patient.AGAIN) >= 0
-
-
-def test_what_a_process_failed_to_compile_is_compiled_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    monkeypatch.setattr(Patient, "COMPILING", 0)
-    process = Started()
-    monkeypatch.setattr(signatures, "start", lambda *_: process)
-    patient = Patient(str(tmp_path))
-    assert signed_until_loaded(monkeypatch, patient, 2 * Patient.FEW) == -1
-    process.ended = 1
-    assert signed_until_loaded(monkeypatch, patient, Patient.AGAIN) >= 0
-
-
-def test_a_process_compiles_what_is_not_kept_unless_another_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    signed: list[str] = []
-
-    def compiling(folder: str) -> Reference:
-        with claim(KERNEL, folder) as free:
-            assert not free
-        signed.append(folder)
-        return Reference(folder)
-
-    monkeypatch.setattr(apart, "best", compiling)
-    monkeypatch.setattr(apart, "_follow", lambda: None)
-    monkeypatch.setattr(sys, "argv", ["apart", str(tmp_path)])
-    with claim(KERNEL, str(tmp_path)):
-        apart.main()
-    assert not signed
-    apart.main()
-    assert signed == [str(tmp_path)]
-    leave_code(tmp_path, "dedup", "sign")
-    apart.main()
-    assert signed == [str(tmp_path)]
-
-
-@pytest.mark.slow
-def test_the_kernel_is_compiled_by_a_process_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    assert not kernel_kept(str(tmp_path))
-    process = start(APART, str(tmp_path))
-    assert process is not None
-    assert process.wait(120) == 0
-    process.stdin.close()
-    assert kernel_kept(str(tmp_path))
-
-
 def test_no_document_is_charged_for_loading(monkeypatch: pytest.MonkeyPatch):
     left: list[float] = []
 
@@ -308,7 +218,6 @@ def test_no_document_is_charged_for_loading(monkeypatch: pytest.MonkeyPatch):
         return Reference(folder)
 
     monkeypatch.setattr("ingest.dedup.signatures.best", slow)
-    monkeypatch.setattr(signatures, "start", lambda *_: None)
     monkeypatch.setattr(Patient, "COMPILING", 0)
     monkeypatch.setattr(Patient, "FEW", 1)
     monkeypatch.setattr(Patient, "READING", 1)

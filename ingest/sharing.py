@@ -13,6 +13,7 @@ numba's files are pickled code, so the folder is the user's alone.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -76,7 +77,8 @@ def _is_due(path: Path, to: Path, *, renew: bool) -> bool:
 def _put(path: Path, to: Path) -> None:
     """Link a file, or copy it if it is small, by rename."""
     to.parent.mkdir(parents=True, exist_ok=True)
-    draft = to.with_name(f"{to.name}.{os.getpid()}")
+    # Unlike any there is: a copy into one that is a link would be one into its other name.
+    draft = to.with_name(f"{to.name}.{secrets.token_hex(8)}")
     try:
         os.link(path, draft)
     except OSError:  # another file system, or one without links
@@ -84,3 +86,4 @@ def _put(path: Path, to: Path) -> None:
             return
         shutil.copy2(path, draft)
     draft.replace(to)
+    draft.unlink(missing_ok=True)  # there still if another has just linked the same file

@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,6 +94,24 @@ def test_without_links_code_is_copied_and_tables_are_made_again(
         assert (tmp_path / "one" / NAME).read_text() == "code"
         assert not (tmp_path / "one" / "rarity.npy").exists()
         assert not (tmp_path / "one" / "signed.spent").exists()
+
+
+def test_stores_that_leave_the_same_at_once_do_each_other_no_harm(tmp_path: Path, users: Path):
+    stores = [tmp_path / str(number) for number in range(8)]
+    everyone = threading.Barrier(len(stores))
+
+    def leave(store: Path) -> None:
+        with shared(store):
+            for number in range(50):
+                write(store / f"{number}.nbc", store.name * 1000)
+            everyone.wait()
+
+    with ThreadPoolExecutor(len(stores)) as threads:
+        list(threads.map(leave, stores))
+    for number in range(50):
+        left = [(store / f"{number}.nbc").read_text() for store in stores]
+        assert left == [store.name * 1000 for store in stores]
+        assert (users / f"{number}.nbc").read_text() in left
 
 
 def test_a_folder_that_cannot_be_made_is_done_without(

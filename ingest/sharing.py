@@ -48,11 +48,14 @@ def shared(cache: Path) -> Iterator[None]:
 
 
 def _users_folder() -> Path:
-    """The user's cache folder, made where it is missing."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"  # noqa: PTH117 - "" is none
-    root.mkdir(parents=True, exist_ok=True)
-    folder = root / "ingest"
+    """The user's cache folder, made where it is missing; a home that is missing is not made."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if base.is_absolute():
+        base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    else:
+        base = Path.home() / ".cache"
+        base.mkdir(mode=0o700, exist_ok=True)
+    folder = base / "ingest"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 

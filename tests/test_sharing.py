@@ -79,6 +79,20 @@ def test_a_replaced_file_of_a_store_leaves_that_of_others_alone(tmp_path: Path, 
         assert (users / NAME).read_text() == "code"
 
 
+@pytest.mark.parametrize("base", ["", "relative"])
+def test_without_a_setting_it_is_in_the_users_home_if_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base: str
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", base)
+    for home in ("there", "missing"):
+        monkeypatch.setenv("HOME", str(tmp_path / home))
+        (tmp_path / "there").mkdir(exist_ok=True)
+        with shared(tmp_path / home / "store"):
+            write(tmp_path / "one" / NAME, "code")
+    assert (tmp_path / "there" / ".cache" / "ingest").is_dir()
+    assert not (tmp_path / "missing").exists()
+
+
 def test_without_links_code_is_copied_and_tables_are_made_again(
     tmp_path: Path, users: Path, monkeypatch: pytest.MonkeyPatch
 ):

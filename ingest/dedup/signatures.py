@@ -62,8 +62,9 @@ class Reference:
 
         text, title, language = document
         table = rarity.load(language, Path(self.folder) if self.folder else None)
-        vector = terms.terms(text, title, table)
-        hashes = shingles.shingle_hashes(tokenise(text).hashes)
+        tokens = tokenise(text)
+        vector = terms.terms(text, title, table, tokens)
+        hashes = shingles.shingle_hashes(tokens.hashes)
         return Signature(
             minhash.minhash(minhash.narrow(hashes), rows, seed),
             story.story_signature(vector, seed),

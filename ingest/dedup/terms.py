@@ -83,9 +83,12 @@ class Occurrences:
     ends: NDArray[np.int64]
 
 
-def terms(text: str, title: str, rarity: Rarity) -> TermVector:
-    """Vector of a document; empty (n = 0) where no word is rare enough to weigh."""
-    return weigh(occurrences(text, title, rarity))
+def terms(text: str, title: str, rarity: Rarity, known: Tokens | None = None) -> TermVector:
+    """Vector of a document; empty (n = 0) where no word is rare enough to weigh.
+
+    ``known``: the tokens of ``text``, where they are at hand.
+    """
+    return weigh(occurrences(text, title, rarity, known))
 
 
 def whole(text: str, title: str) -> str:
@@ -93,10 +96,11 @@ def whole(text: str, title: str) -> str:
     return text if not title or text.startswith(title) else f"{title}\n{text}"
 
 
-def occurrences(text: str, title: str, rarity: Rarity) -> Occurrences:
-    """Find the terms of a text, in no particular order."""
-    text = whole(text, title)
-    tokens = tokenise(text)
+def occurrences(text: str, title: str, rarity: Rarity, known: Tokens | None = None) -> Occurrences:
+    """Find the terms of a text, in no particular order; ``known`` as for `terms`."""
+    every = whole(text, title)
+    tokens = known if known is not None and every is text else tokenise(every)
+    text = every
     own = rarity.tokens(tokens.hashes, tokens.ends - tokens.starts)
     above = np.maximum(own - np.float32(COMMON), 0)
     gaps = tokens.starts[1:] - tokens.ends[:-1]
@@ -136,8 +140,9 @@ def _runs(joined: NDArray[np.bool_], size: int) -> tuple[NDArray[np.int64], NDAr
     alone = np.flatnonzero(~(padded[1:] | padded[:-1]))
     if joined.size < size - 1:
         return alone, np.empty(0, dtype=np.int64)
-    windows = np.lib.stride_tricks.sliding_window_view(joined, size - 1)
-    return alone, np.flatnonzero(windows.all(axis=1))
+    count = joined.size - (size - 2)
+    together = np.logical_and.reduce([joined[at : at + count] for at in range(size - 1)])
+    return alone, np.flatnonzero(together)
 
 
 def _names(letters: NDArray[np.uint32], gaps: NDArray[np.int64]) -> NDArray[np.int64]:

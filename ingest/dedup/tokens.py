@@ -11,6 +11,7 @@ This is the numpy reference; `ingest.dedup.kernel` gives the same values, compil
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,7 @@ HASH = "poly64"
 BASE = 0x9E3779B97F4A7C15
 """Odd, so that it has an inverse modulo 2^64."""
 _INVERSE = pow(BASE, -1, 1 << 64)
+_FEW = 1 << 16  # powers that are kept, half a megabyte: few texts are longer
 
 FMIX64 = (33, 0xFF51AFD7ED558CCD, 33, 0xC4CEB9FE1A85EC53, 33)
 """Shifts and multipliers of MurmurHash3's 64-bit finaliser, a bijection that avalanches."""
@@ -125,6 +127,15 @@ def _hash_spans(
 
 def _powers(base: int, count: int) -> NDArray[np.uint64]:
     """base^0, base^1, ... modulo 2^64."""
+    return _first_powers(base)[:count] if count <= _FEW else _made_powers(base, count)
+
+
+@cache
+def _first_powers(base: int) -> NDArray[np.uint64]:
+    return _made_powers(base, _FEW)
+
+
+def _made_powers(base: int, count: int) -> NDArray[np.uint64]:
     powers = np.full(count, base, dtype=np.uint64)
     powers[:1] = 1
     return np.cumprod(powers, dtype=np.uint64)

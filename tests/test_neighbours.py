@@ -227,7 +227,7 @@ def test_much_to_decide_goes_over_to_code_that_was_kept(
     monkeypatch.setattr(signatures, "best", lambda _: read.append("shingled") or Reference())
     for there in (False, True):
         for module in (index_batch, signatures, vectors):
-            monkeypatch.setattr(module, "kept", lambda name, _, there=there: there and name)
+            monkeypatch.setattr(module, "kept", lambda name, *_, there=there: there and name)
         court.judge.hasten()
         assert sorted(read) == (["locate", "shingled", "similar"] if there else [])
     read.clear()

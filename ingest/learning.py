@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ingest.documents import RawDocument
+from ingest.documents import RawDocument, document_id
 from ingest.extract.dispatch import charset
 from ingest.extract.encoding import decode
 from ingest.extract.furniture import FurnitureTable, learn
@@ -17,7 +17,7 @@ from ingest.upkeep import locked
 from ingest.wiring import RunContext, furniture_key, sources_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from ingest.app import RunOptions
     from ingest.settings import Settings
@@ -30,13 +30,14 @@ def learn_source(settings: Settings, name: str, options: RunOptions) -> Furnitur
     source, `SourceError` where it cannot be read.
     """
     with locked(settings, options) as store:
-        table = learn(_texts(settings, name))
+        table = learn(_texts(settings, name, store.documents.copies(name)))
         with store.transaction():
             store.set_meta(furniture_key(name), table.to_json())
     return table
 
 
-def _texts(settings: Settings, name: str) -> Iterator[str]:
+def _texts(settings: Settings, name: str, copies: Container[str]) -> Iterator[str]:
+    """Plain texts of a source, without copies: their sentences recur, and are no furniture."""
     (part,) = sources_of(settings, (), name="", only=(name,))
     context = RunContext(
         source=name,
@@ -46,5 +47,7 @@ def _texts(settings: Settings, name: str) -> Iterator[str]:
         store=settings.store,
     )
     for event in part.read(None, context, 0):
-        if isinstance(event, RawDocument) and event.media_type.startswith("text/plain"):
+        if not isinstance(event, RawDocument) or document_id(name, event.source_id) in copies:
+            continue
+        if event.media_type.startswith("text/plain"):
             yield decode(event.content, charset(event.media_type)).text

@@ -28,7 +28,7 @@ from ingest.errors import SettingsError
 from ingest.read import registry
 from ingest.read.http_settings import FetchSettings
 from ingest.schedule import Timing, check_zone, duration, parse
-from ingest.settings_tables import Corpus, Limits
+from ingest.settings_tables import Corpus, Limits, folder_named
 from ingest.validation import explain, suggest
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class Settings(_Table):
 
     base: Path = Field(default_factory=Path.cwd, exclude=True)
     """The project's folder: the parent of ``config/``."""
-    store: Path = Path("store")
+    store: Annotated[Path, BeforeValidator(folder_named)] = Path("store")
     """Folder of the state and the corpus."""
     workers: Annotated[int, BeforeValidator(_whole_core)] = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=0, le=512
@@ -321,7 +321,8 @@ def _variables(environment: Mapping[str, str]) -> dict[str, str]:
     for name in environment:
         parts = name.removeprefix(PREFIX).lower().split("__")
         length = 2 if parts[0] in _TABLES else 1
-        if name.startswith(PREFIX) and parts[0] in known and len(parts) == length:
+        ours = name.startswith(PREFIX) and parts[0] in known and len(parts) == length
+        if ours and environment[name]:  # `INGEST_STORE=$UNSET` sets nothing
             named[".".join(parts)] = name
     return named
 

@@ -43,3 +43,10 @@ class Limits(_Table):
     """Bytes of one item, after decompression."""
     raw_bytes: int = Field(default=1 << 20, ge=0)
     """Bytes of a quarantined item that are kept to try it again."""
+
+
+def folder_named(value: object) -> object:
+    """Raise ValueError for an empty path, which would be the folder that one is in."""
+    if value == "":
+        raise ValueError("names no folder")
+    return value

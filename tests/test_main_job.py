@@ -273,6 +273,31 @@ class TestSafety:
         assert [source.status for source in report.sources] == ["failed", "done"]
         assert report.documents == 5
 
+    def test_where_stories_are_dropped_the_corpus_is_whole(self, project: Project) -> None:
+        project.configure('[dedup]\nstory = "drop"\n[[source]]\nname = "seeds"\npath = "seeds"\n')
+        assert project.here("run").returncode == 0
+        assert len(project.records()) == 3
+        (of,) = {link["of"] for link in project.links()}
+        assert of in {record["id"] for record in project.records()}
+        checked = project.here("corpus", "verify")
+        assert (checked.returncode, "BAD" in checked.stdout) == (0, False)
+
+    def test_an_export_never_replaces_what_is_the_stores(self, project: Project) -> None:
+        project.here("run")
+        catalog = project.store / "catalog.db"
+        before = catalog.read_bytes()
+        refused = project.here("export", "store/catalog.db")
+        assert refused.returncode == 2
+        assert "not to be replaced" in refused.stderr
+        assert catalog.read_bytes() == before
+
+    def test_an_empty_name_of_the_store_is_not_this_folder(self, project: Project) -> None:
+        assert project.cli("run", env={"INGEST_STORE": ""}).returncode == 0
+        assert (project.store / "catalog.db").exists(), "an empty variable sets nothing"
+        for wrong in (project.cli("run", "--store", ""), project.cli("status", "--store", "")):
+            assert (wrong.returncode, "names no folder" in wrong.stderr) == (2, True)
+        assert not (project.folder / "catalog.db").exists()
+
     def test_a_limit_leaves_the_rest_for_the_next_run(self, project: Project) -> None:
         assert project.run(options=replace(AGAIN, limit=2)).counts["new"] == 2
         assert project.run(options=AGAIN).counts["new"] == 3

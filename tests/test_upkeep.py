@@ -279,6 +279,21 @@ class TestLearning:
         assert not any(recurring in record["text"] for record in project.records())
         assert project.run(options=RunOptions()).counts["unchanged"] == 6
 
+    def test_sentences_of_near_copies_are_no_furniture(self, project: Project) -> None:
+        for path in project.seeds.iterdir():
+            path.unlink()
+        towns = ("Lund", "Ystad", "Malmo", "Simrishamn", "Trelleborg", "Landskrona")
+        story = "\n\n".join(f"The harbour of {town} was rebuilt last spring." for town in towns)
+        for paper in "abc":
+            (project.seeds / f"{paper}.txt").write_text(f"{story}\n\nPrinted in paper {paper}.\n")
+        project.configure(
+            '[dedup]\nnear_threshold = 0.6\n[[source]]\nname = "seeds"\npath = "seeds"\n'
+        )
+        project.here("run")
+        assert len(project.records()) == 1
+        done = project.here("learn", "seeds", "--json")
+        assert json.loads(done.stdout) == {**json.loads(done.stdout), "documents": 1, "lines": 0}
+
 
 class TestCommandLine:
     def test_each_command_once(self, project: Project) -> None:

@@ -98,6 +98,13 @@ class Documents:
             found.update(row[0] for row in rows)
         return found
 
+    def copies(self, source: str) -> set[str]:
+        """Identities of a source's documents that were found to be exact or near copies."""
+        rows = self._connection.execute(
+            "SELECT id FROM documents WHERE source = ? AND kind IN ('exact', 'near')", (source,)
+        )
+        return {row[0] for row in rows}
+
     def all_signed(self, among: Among) -> Iterator[tuple[int, Signed]]:
         """What was signed of every survivor, or of what represents stories, as they came."""
         rows = self._connection.execute(

@@ -150,10 +150,12 @@ def export(
     options = module.ExportOptions(form, canonical, filters, _shares(splits))
     if target == _STDOUT and (options.splits or options.format != "jsonl"):
         raise UsageError("`-` takes one stream of JSON Lines: no --splits, no --format")
-    with open_corpus(load_settings(config, store).store) as opened:
+    folder = load_settings(config, store).store
+    with open_corpus(folder) as opened:
         if target == _STDOUT:
             printing.raw(module.export_lines(opened, options))
             return
+        module.refuse_within(folder, target)
         done = module.export(opened, target, options)
     if json:
         printing.json({"documents": done.documents, "files": dict(done.files)})

@@ -10,13 +10,22 @@ import typer
 if TYPE_CHECKING:
     from ingest.settings import Settings
 
+
+def _folder(name: str) -> Path:
+    if not name:  # `--store "$UNSET"`: as a path that would be this folder
+        raise typer.BadParameter("names no folder")
+    return Path(name)
+
+
 Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Settings file [default: config/ingest.toml]."),
 ]
 StoreDir = Annotated[
     Path | None,
-    typer.Option("--store", metavar="DIR", help="Folder of the state and the corpus."),
+    typer.Option(
+        "--store", metavar="DIR", parser=_folder, help="Folder of the state and the corpus."
+    ),
 ]
 Wait = Annotated[
     float, typer.Option("--wait", metavar="S", min=0, help="Seconds to wait for another writer.")

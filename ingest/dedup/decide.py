@@ -277,9 +277,11 @@ class Decider:
         first = memory.standing(choice.of)
         common = self._common(standing, first)
         evidence = self._measure(standing, first, "story", common, choice.mean)
-        verdict = Dropped if rules.story == "drop" else Linked
+        if rules.story == "drop":  # stands for nothing: none is dropped for what was dropped
+            memory.decide(standing, Dropped("story", choice.of, evidence), choice.story)
+            return
         represents = len(memory.representatives(choice.story)) < rules.stories.representatives
-        decision = verdict("story", choice.of, evidence)
+        decision = Linked("story", choice.of, evidence)
         memory.decide(standing, decision, choice.story, represents=represents)
 
     def _choose_story(self, standing: Standing) -> Choice | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"\d+")
 _FORMAT = 1
+_HEAD = 3  # lines in which a headline stands
 _SIDE = 16  # hexadecimal digits of a line's hash
 
 
@@ -65,10 +66,14 @@ class FurnitureTable:
 def learn(texts: Iterable[str], *, least: int = 3, share: float = 0.02) -> FurnitureTable:
     """Find the lines that recur: in at least ``least`` documents and ``share`` of all.
 
+    Among a document's first lines it must recur to the digit: "Judgment 12" is a headline.
     Documents that are the same line for line count once, so that copies of an article
-    do not turn its sentences into furniture.
+    do not turn its sentences into furniture; near copies are for the caller to leave out.
     """
     counts: Counter[str] = Counter()
+    heads: Counter[str] = Counter()
+    exact: set[str] = set()
+    recurring: set[str] = set()
     seen: set[int] = set()
     documents = 0
     for text in texts:
@@ -79,10 +84,19 @@ def learn(texts: Iterable[str], *, least: int = 3, share: float = 0.02) -> Furni
         seen.add(fingerprint)
         documents += 1
         counts.update({_hash(line) for line in lines})
+        head = {_digest(line): _hash(line) for line in lines[:_HEAD]}
+        heads.update(set(head.values()))
+        recurring.update(line for form, line in head.items() if form in exact)
+        exact.update(head)
+    for line in heads.keys() - recurring:
+        counts[line] -= heads[line]
     enough = max(least, share * documents)
     return FurnitureTable(documents, frozenset(h for h, n in counts.items() if n >= enough))
 
 
 def _hash(line: str) -> str:
-    plain = _NUMBER.sub("0", line.casefold())
-    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:_SIDE]
+    return _digest(_NUMBER.sub("0", line.casefold()))
+
+
+def _digest(line: str) -> str:
+    return hashlib.sha256(line.encode("utf-8", "surrogatepass")).hexdigest()[:_SIDE]

@@ -125,10 +125,11 @@ def export(corpus: Corpus, target: Path, options: ExportOptions) -> Exported:
     """Write the documents of a snapshot; replaces what was there.
 
     Raises `StoreError` where the target cannot be written, `UsageError` where it is
-    something that a file must not replace, or where Parquet is asked for and pyarrow is
-    not installed, `CorpusError` for a damaged corpus.
+    something that a file must not replace, such as the corpus itself, or where Parquet is
+    asked for and pyarrow is not installed, `CorpusError` for a damaged corpus.
     """
     _check_target(target, options)
+    refuse_within(corpus.path.parents[1], target)
     suffix = f".{options.format}"
     with storing(target, "the export"), as_promised(corpus.path), ExitStack() as stack:
         sinks = {}
@@ -154,6 +155,15 @@ def _check_target(target: Path, options: ExportOptions) -> None:
         raise UsageError(
             f"{target} is a pipe or device, which is not to be replaced by a file",
             hint="`ingest export -` writes to standard output.",
+        )
+
+
+def refuse_within(folder: Path, target: Path) -> None:
+    """Raise `UsageError` for a target in a folder that is the store's own."""
+    if target.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(
+            f"{target} is in {folder}, whose files are not to be replaced",
+            hint="Name a file elsewhere.",
         )
 
 

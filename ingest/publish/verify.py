@@ -62,12 +62,13 @@ class Problem:
 
 
 class _Line(NamedTuple):
-    """What is remembered of a line; a link's story is its group."""
+    """What is remembered of a line; a link's story is its group, a document's kind ``""``."""
 
     shard: str
     revision: int
     story_id: str
     of: str
+    kind: str
 
 
 class _Known(NamedTuple):
@@ -231,7 +232,8 @@ class _Check:
             yield from self._tell("id", shard.name, f"{where} has the id of a line in {first}")
         yield from self._text(shard, row, body)
         story, of = body.get("story_id") or body["group"], body.get("of", "")
-        seen[body["id"]] = _Line(shard.name, body.get("revision", 1), story, of)
+        revision, kind = body.get("revision", 1), body.get("kind", "")
+        seen[body["id"]] = _Line(shard.name, revision, story, of, kind)
         if self._truth is not None:
             yield from self._catalog(shard, body, self._truth[shard.table].get(body["id"]))
 
@@ -250,9 +252,12 @@ class _Check:
                 yield Problem("count", str(self._corpus.path / MANIFEST), message)
 
     def _links(self) -> Iterator[Problem]:
-        documents = self._seen["documents"]
-        for id_, link in self._seen["links"].items():
+        """What a document is linked to is there, or was dropped itself, for a story only."""
+        documents, links = self._seen["documents"], self._seen["links"]
+        for id_, link in links.items():
             of, own = documents.get(link.of), documents.get(id_)
+            if of is None and link.kind != "story" and link.of in links:
+                of = links[link.of] if links[link.of].kind == "story" else None
             if of is None:
                 yield from self._tell("link", link.shard, f"{id_}: linked to {link.of}, not there")
             elif of.story_id != link.story_id:

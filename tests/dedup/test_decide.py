@@ -135,6 +135,33 @@ def test_survivors_are_the_first_independent_set_by_rank(
         check_consistent(world)
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    survivor=st.sampled_from(SURVIVORS), steps=operations, near=st.sampled_from(["drop", "link"])
+)
+def test_where_stories_are_dropped_each_is_dropped_for_what_stays(
+    survivor: Any, steps: list[tuple[str, set[int], set[int], int]], near: Any
+) -> None:
+    world = World(Rules(survivor=survivor, near=near, story="drop"))
+    for operation, shingles, words, choice in steps:
+        there = sorted(world.memory.known)
+        if operation == "arrive":
+            world.arrive(shingles, words, priority=choice)
+        elif there and operation == "edit":
+            world.edit(there[choice % len(there)], shingles, words)
+        elif there:
+            world.depart(there[choice % len(there)])
+        for known in world.memory.known.values():
+            if isinstance(known.decision, Kept):
+                continue
+            of = world.memory.known[known.decision.of]
+            if known.decision.kind == "story":
+                assert isinstance(of.decision, Kept)
+            else:  # of a survivor, which may have been dropped as a retelling
+                assert isinstance(of.decision, Kept) or of.decision.kind == "story"
+            assert known.decision.kind != "story" or known.story_id == of.story_id
+
+
 def check_consistent(world: World) -> None:
     """Nothing is left open, and every copy and member stands against what it may."""
     for number, known in world.memory.known.items():

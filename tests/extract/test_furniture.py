@@ -36,6 +36,14 @@ def test_copies_of_one_document_do_not_make_its_sentences_furniture():
     assert not learn([PAGES[0]] * 50).hashes
 
 
+def test_headlines_that_differ_in_a_number_are_kept():
+    body = "\n".join(f"Paragraph {name}." for name in "abcd")
+    texts = [f"Section 5\nJudgment number {n}\n{body}{n}a\n{n} comments" for n in range(12)]
+    table = learn([text.replace("Paragraph", NAMES[n % 8] * n) for n, text in enumerate(texts)])
+    asked = ["Section 5", "Judgment number 3", "7 comments", "Judgment number 77"]
+    assert table.known(asked) == [True, False, True, False]
+
+
 def test_the_order_of_documents_does_not_matter():
     assert learn(PAGES) == learn(PAGES[::-1])
 

@@ -163,6 +163,8 @@ def test_what_a_file_must_not_replace(corpus: Path, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to(corpus)
+    before = sorted(corpus.rglob("*"))
     splits = ExportOptions(splits=Splits(1, 0, 0))
     with open_corpus(corpus) as opened:
         for target, options, said in (
@@ -170,10 +172,15 @@ def test_what_a_file_must_not_replace(corpus: Path, tmp_path: Path) -> None:
             (pipe, splits, "pipe or device"),
             (corpus, ExportOptions(), "is a folder"),
             (tmp_path / "file", splits, "is a file"),
+            (corpus / "documents-000000001-0000.jsonl", ExportOptions(), "not to be replaced"),
+            (tmp_path / "link" / "new.jsonl", ExportOptions(), "not to be replaced"),
+            (tmp_path / "link" / "new", splits, "not to be replaced"),
         ):
             with pytest.raises(UsageError, match=said):
                 export(opened, target, options)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "file", "pipe"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["corpus", "file", "link", "pipe"]
+    assert sorted(corpus.rglob("*")) == before
 
 
 def test_a_failed_export_leaves_what_was_there(corpus: Path, tmp_path: Path) -> None:

@@ -34,23 +34,19 @@ def kept(path: Path, make: Callable[[], NDArray[np.uint64]]) -> NDArray[np.uint6
 
     A folder that cannot be written, or is full, is done without.
     """
-    made: NDArray[np.uint64] | None = None
-    found = mapped(path)
+    found, made = mapped(path), None
     if found is not None:
         return found
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with one_makes(path.stem, path.parent):
-            found = mapped(path)
-            if found is None:
+            if mapped(path) is None:
                 made = make()
                 _write(path, made)
-                found = mapped(path)
     except OSError:
-        pass
-    if found is not None:
-        return found
-    return make() if made is None else made
+        return make() if made is None else made
+    found = mapped(path)
+    return make() if found is None else found
 
 
 def _write(path: Path, array: NDArray[np.uint64]) -> None:

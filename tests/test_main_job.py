@@ -291,6 +291,15 @@ class TestSafety:
         assert "not to be replaced" in refused.stderr
         assert catalog.read_bytes() == before
 
+    def test_an_export_of_a_source_that_there_is_not_is_refused(self, project: Project) -> None:
+        project.here("run", str(project.seeds / "000_1010b1c81253b7fc.txt"))
+        for name in ("seeds", "cli"):
+            assert project.here("export", "--source", name, "out.jsonl").returncode == 0
+        before = (project.folder / "out.jsonl").read_bytes()
+        refused = project.here("export", "--source", "seed", "out.jsonl")
+        assert (refused.returncode, "There are: cli, seeds." in refused.stderr) == (2, True)
+        assert (project.folder / "out.jsonl").read_bytes() == before
+
     def test_an_empty_name_of_the_store_is_not_this_folder(self, project: Project) -> None:
         assert project.cli("run", env={"INGEST_STORE": ""}).returncode == 0
         assert (project.store / "catalog.db").exists(), "an empty variable sets nothing"

@@ -150,12 +150,13 @@ def export(
     options = module.ExportOptions(form, canonical, filters, _shares(splits))
     if target == _STDOUT and (options.splits or options.format != "jsonl"):
         raise UsageError("`-` takes one stream of JSON Lines: no --splits, no --format")
-    folder = load_settings(config, store).store
-    with open_corpus(folder) as opened:
+    settings = load_settings(config, store)
+    with open_corpus(settings.store) as opened:
+        module.check_sources(opened, filters.sources, (each.name for each in settings.source))
         if target == _STDOUT:
             printing.raw(module.export_lines(opened, options))
             return
-        module.refuse_within(folder, target)
+        module.refuse_within(settings.store, target)
         done = module.export(opened, target, options)
     if json:
         printing.json({"documents": done.documents, "files": dict(done.files)})

@@ -26,7 +26,7 @@ from ingest.publish.lines import CHANGE_FIELDS, DOCUMENT_FIELDS, LINK_FIELDS, ME
 from ingest.publish.reading import as_promised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from ingest.publish.corpus import Corpus
@@ -156,6 +156,17 @@ def _check_target(target: Path, options: ExportOptions) -> None:
             f"{target} is a pipe or device, which is not to be replaced by a file",
             hint="`ingest export -` writes to standard output.",
         )
+
+
+def check_sources(corpus: Corpus, wanted: Iterable[str], configured: Iterable[str]) -> None:
+    """Raise `UsageError` for a name that is no source's, of today or of some document."""
+    unknown = set(wanted) - set(configured)
+    if not unknown:
+        return
+    known = {document["source"] for document in corpus.bodies()}
+    for name in sorted(unknown - known):
+        there = ", ".join(sorted(known.union(configured)))
+        raise UsageError(f"no source is called {name!r}", hint=f"There are: {there}.")
 
 
 def refuse_within(folder: Path, target: Path) -> None:

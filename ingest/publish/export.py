@@ -26,7 +26,7 @@ from ingest.publish.lines import CHANGE_FIELDS, DOCUMENT_FIELDS, LINK_FIELDS, ME
 from ingest.publish.reading import as_promised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Set
     from pathlib import Path
 
     from ingest.publish.corpus import Corpus
@@ -158,14 +158,13 @@ def _check_target(target: Path, options: ExportOptions) -> None:
         )
 
 
-def check_sources(corpus: Corpus, wanted: Iterable[str], configured: Iterable[str]) -> None:
+def check_sources(corpus: Corpus, wanted: Set[str], configured: Set[str]) -> None:
     """Raise `UsageError` for a name that is no source's, of today or of some document."""
-    unknown = set(wanted) - set(configured)
-    if not unknown:
+    if wanted <= configured:
         return
-    known = {document["source"] for document in corpus.bodies()}
-    for name in sorted(unknown - known):
-        there = ", ".join(sorted(known.union(configured)))
+    known = configured | {document["source"] for document in corpus.bodies()}
+    for name in sorted(wanted - known):
+        there = ", ".join(sorted(known))
         raise UsageError(f"no source is called {name!r}", hint=f"There are: {there}.")
 
 

@@ -152,7 +152,9 @@ def export(
         raise UsageError("`-` takes one stream of JSON Lines: no --splits, no --format")
     settings = load_settings(config, store)
     with open_corpus(settings.store) as opened:
-        module.check_sources(opened, filters.sources, {each.name for each in settings.source})
+        module.check_sources(
+            opened, filters.sources, frozenset(each.name for each in settings.source)
+        )
         if target == _STDOUT:
             printing.raw(module.export_lines(opened, options))
             return

@@ -26,7 +26,7 @@ from ingest.publish.lines import CHANGE_FIELDS, DOCUMENT_FIELDS, LINK_FIELDS, ME
 from ingest.publish.reading import as_promised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Set
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from ingest.publish.corpus import Corpus
@@ -158,7 +158,7 @@ def _check_target(target: Path, options: ExportOptions) -> None:
         )
 
 
-def check_sources(corpus: Corpus, wanted: Set[str], configured: Set[str]) -> None:
+def check_sources(corpus: Corpus, wanted: frozenset[str], configured: frozenset[str]) -> None:
     """Raise `UsageError` for a name that is no source's, of today or of some document."""
     if wanted <= configured:
         return

@@ -295,11 +295,13 @@ class _Pass:
                     raise
             else:
                 report = self._report(part, STOPPED[self._options.cancelled()], tally)
-                counted = {name: count for name, count in report.counts.items() if count}
+            now, counts = self._now(), report.counts
+            ended = SourceRun(name, started, now, report.status, counts, report.error)
+            with self._seat.turn(), self.store.transaction():
+                self.store.runs.end_source(number, ended)
+            if report.status != "failed":  # which was told
+                counted = {name: count for name, count in counts.items() if count}
                 log.info("source ended", status=report.status, **counted)
-        ended = SourceRun(name, started, self._now(), report.status, report.counts, report.error)
-        with self._seat.turn(), self.store.transaction():
-            self.store.runs.end_source(number, ended)
         return report
 
     def _ingest(self, part: Part, number: int, judge: Judge, engine: Engine, tally: Tally) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 from support import Project
 
 from ingest.app import RunOptions, reindex, run
@@ -272,6 +275,22 @@ class TestSafety:
         assert report.status == "failed"
         assert [source.status for source in report.sources] == ["failed", "done"]
         assert report.documents == 5
+
+    def test_a_source_is_told_to_have_ended_once_the_ledger_says_so(self, project: Project) -> None:
+        said: list[str] = []
+
+        def look(_logger: Any, _method: str, line: Any) -> Any:
+            if line["event"] == "source ended":
+                with closing(sqlite3.connect(project.store / "catalog.db")) as catalog:
+                    said.extend(row[0] for row in catalog.execute("SELECT status FROM source_runs"))
+            raise structlog.DropEvent
+
+        structlog.configure(processors=[look])
+        try:
+            project.run()
+        finally:
+            structlog.reset_defaults()
+        assert said == ["done"]
 
     def test_where_stories_are_dropped_the_corpus_is_whole(self, project: Project) -> None:
         project.configure('[dedup]\nstory = "drop"\n[[source]]\nname = "seeds"\npath = "seeds"\n')

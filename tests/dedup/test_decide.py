@@ -83,6 +83,16 @@ class World:
             orphans=orphans,
         )
 
+    def take(self, operation: str, shingles: set[int], words: set[int], choice: int) -> None:
+        """One of `operations`."""
+        there = sorted(self.memory.known)
+        if operation == "arrive":
+            self.arrive(shingles, words, priority=choice)
+        elif there and operation == "edit":
+            self.edit(there[choice % len(there)], shingles, words)
+        elif there:
+            self.depart(there[choice % len(there)])
+
     def decision(self, number: int) -> Any:
         return self.memory.known[number].decision
 
@@ -123,14 +133,8 @@ def test_survivors_are_the_first_independent_set_by_rank(
 ) -> None:
     stories = StoryRule(representatives=2)
     world = World(Rules(survivor=survivor, near_threshold=threshold, stories=stories))
-    for operation, shingles, words, choice in steps:
-        there = sorted(world.memory.known)
-        if operation == "arrive":
-            world.arrive(shingles, words, priority=choice)
-        elif there and operation == "edit":
-            world.edit(there[choice % len(there)], shingles, words)
-        elif there:
-            world.depart(there[choice % len(there)])
+    for step in steps:
+        world.take(*step)
         assert world.survivors() == world.expected()
         check_consistent(world)
 
@@ -143,14 +147,8 @@ def test_where_stories_are_dropped_each_is_dropped_for_what_stays(
     survivor: Any, steps: list[tuple[str, set[int], set[int], int]], near: Any
 ) -> None:
     world = World(Rules(survivor=survivor, near=near, story="drop"))
-    for operation, shingles, words, choice in steps:
-        there = sorted(world.memory.known)
-        if operation == "arrive":
-            world.arrive(shingles, words, priority=choice)
-        elif there and operation == "edit":
-            world.edit(there[choice % len(there)], shingles, words)
-        elif there:
-            world.depart(there[choice % len(there)])
+    for step in steps:
+        world.take(*step)
         for known in world.memory.known.values():
             if isinstance(known.decision, Kept):
                 continue

@@ -294,6 +294,20 @@ class TestLearning:
         done = project.here("learn", "seeds", "--json")
         assert json.loads(done.stdout) == {**json.loads(done.stdout), "documents": 1, "lines": 0}
 
+    def test_of_copies_from_elsewhere_one_is_learnt_from(self, project: Project) -> None:
+        story = "\n\n".join(f"The harbour of town {name} was rebuilt." for name in "abcdefgh")
+        for folder, papers in (("agency", "a"), ("papers", "bcd")):
+            (project.folder / folder).mkdir()
+            for paper in papers:
+                (project.folder / folder / f"{paper}.txt").write_text(f"{story}\n")
+        sources = (f'[[source]]\nname = "{n}"\npath = "{n}"\n' for n in ("agency", "papers"))
+        project.configure("".join(sources))
+        project.here("run")
+        assert len(project.records()) == 1
+        with closing(Store(project.store, write=False)) as store:
+            assert len(store.documents.copies("papers")) == 2
+            assert not store.documents.copies("agency")
+
 
 class TestCommandLine:
     def test_each_command_once(self, project: Project) -> None:

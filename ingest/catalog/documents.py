@@ -99,11 +99,20 @@ class Documents:
         return found
 
     def copies(self, source: str) -> set[str]:
-        """Identities of a source's documents that were found to be exact or near copies."""
+        """Identities of a source's documents that copy another of it; one of a group is none."""
         rows = self._connection.execute(
-            "SELECT id FROM documents WHERE source = ? AND kind IN ('exact', 'near')", (source,)
+            "SELECT id, of_number, (SELECT source FROM documents WHERE number = copy.of_number)"
+            " FROM documents AS copy WHERE source = ? AND kind IN ('exact', 'near')"
+            " ORDER BY arrival",
+            (source,),
         )
-        return {row[0] for row in rows}
+        copied: set[int] = set()
+        found: set[str] = set()
+        for id_, of_number, its_source in rows:
+            if its_source == source or of_number in copied:
+                found.add(id_)
+            copied.add(of_number)
+        return found
 
     def all_signed(self, among: Among) -> Iterator[tuple[int, Signed]]:
         """What was signed of every survivor, or of what represents stories, as they came."""

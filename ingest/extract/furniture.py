@@ -84,7 +84,7 @@ def learn(texts: Iterable[str], *, least: int = 3, share: float = 0.02) -> Furni
         seen.add(fingerprint)
         documents += 1
         counts.update({_hash(line) for line in lines})
-        head = {_digest(line): _hash(line) for line in lines[:_HEAD]}
+        head = {_digest(line.casefold()): _hash(line) for line in lines[:_HEAD]}
         heads.update(set(head.values()))
         recurring.update(line for form, line in head.items() if form in exact)
         exact.update(head)

@@ -12,6 +12,7 @@ import pickle
 import signal
 import tempfile
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -126,8 +127,9 @@ def one_makes(name: str, folder: Path) -> Iterator[None]:
         yield
 
 
+@cache
 def sources(file: str) -> str:
-    """Name the state of a module and of all beside it; 1 ms.
+    """Name the state of a module and of all beside it; 1 ms, once: what runs is what was read.
 
     numba looks at the function's own file alone, and what it calls is compiled into it: with
     a changed one beside it, it would go on with what it kept.

@@ -123,6 +123,7 @@ def test_what_a_changed_module_calls_is_compiled_anew(
         for name in ("callee", "caller"):
             monkeypatch.delitem(sys.modules, name, raising=False)
         importlib.invalidate_caches()
+        compiling.sources.cache_clear()  # as in a process of its own
         caller = importlib.import_module("caller")
         return compiling.ready(caller.twice, str(tmp_path / "cache"), (1,))(1)
 

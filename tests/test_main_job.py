@@ -324,6 +324,9 @@ class TestSafety:
         assert (project.store / "catalog.db").exists(), "an empty variable sets nothing"
         for wrong in (project.cli("run", "--store", ""), project.cli("status", "--store", "")):
             assert (wrong.returncode, "names no folder" in wrong.stderr) == (2, True)
+        project.configure('store = ""\n')
+        wrong = project.cli("status")
+        assert (wrong.returncode, "names no folder" in wrong.stderr) == (2, True)
         assert not (project.folder / "catalog.db").exists()
 
     def test_a_limit_leaves_the_rest_for_the_next_run(self, project: Project) -> None:

@@ -254,10 +254,11 @@ class _Check:
     def _links(self) -> Iterator[Problem]:
         """What a document is linked to is there, or was dropped itself, for a story only."""
         documents, links = self._seen["documents"], self._seen["links"]
+        retold = {id_: link for id_, link in links.items() if link.kind == "story"}
         for id_, link in links.items():
             of, own = documents.get(link.of), documents.get(id_)
-            if of is None and link.kind != "story" and link.of in links:
-                of = links[link.of] if links[link.of].kind == "story" else None
+            if of is None and link.kind != "story":
+                of = retold.get(link.of)
             if of is None:
                 yield from self._tell("link", link.shard, f"{id_}: linked to {link.of}, not there")
             elif of.story_id != link.story_id:

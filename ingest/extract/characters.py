@@ -120,14 +120,18 @@ def count_characters(
     """
     kinds = classes().take(codes)
     n = len(breaks)
-    starts = np.concatenate(([0], breaks[:-1] + 1))
+    starts = np.zeros(n, dtype=np.intp)
+    starts[1:] = breaks[:-1] + 1
     unit = np.repeat(np.arange(n), breaks - starts + 1)
     space = kinds == SPACE
-    begins = np.flatnonzero(np.append(True, space[:-1]) & ~space)
-    initials = kinds[begins]
+    edge = np.empty_like(space)
+    edge[0] = not space[0]
+    np.greater(space[:-1], space[1:], out=edge[1:])
+    begins = np.flatnonzero(edge)
+    spoken_in, initials = unit[begins], kinds[begins]
     ends = np.flatnonzero(kinds == END)
     closed = space[ends + 1]
-    words = np.bincount(unit[begins[initials != WIDE]], minlength=n).astype(np.float32)
+    words = np.bincount(spoken_in[initials != WIDE], minlength=n).astype(np.float32)
     spoken = np.zeros(n, dtype=np.float32)
     wide = np.flatnonzero(kinds == WIDE)
     if len(wide):
@@ -138,7 +142,7 @@ def count_characters(
     return Characters(
         counts=np.bincount(unit * _CLASSES + kinds, minlength=n * _CLASSES).reshape(n, _CLASSES),
         words=words,
-        capitalised=np.bincount(unit[begins[initials == UPPER]], minlength=n),
+        capitalised=np.bincount(spoken_in[initials == UPPER], minlength=n),
         ends=np.bincount(unit[ends[closed]], minlength=n),
         first=kinds[starts],
         last=_last(kinds, starts, breaks),
@@ -172,7 +176,7 @@ def _stamps(codes: NDArray[np.integer], kinds: NDArray[np.uint8]) -> NDArray[np.
 def _addresses(codes: NDArray[np.integer]) -> NDArray[np.intp]:
     """Where an address of the net shows: ``@`` or ``//``."""
     slashes = np.flatnonzero(codes == ord("/"))
-    double = slashes[:-1][np.diff(slashes) == 1]
+    double = slashes[:-1][slashes[1:] - slashes[:-1] == 1]
     return np.concatenate((double, np.flatnonzero(codes == ord("@"))))
 
 

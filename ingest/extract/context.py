@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest.extract.features import best_span, distances, neighbours, windows
+from ingest.extract.features import (
+    best_span,
+    by_feature,
+    distances,
+    neighbours,
+    sums_to,
+    windows,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ingest.extract.features import Page
+    from ingest.extract.features import Block, Page
 
     Floats = NDArray[np.floating]
 
@@ -33,9 +40,10 @@ def context(page: Page, logits: Floats) -> Floats:
     main = 1 / (1 + np.exp(-odds))
     words = page.words.astype(np.float64)
     mass = main * words
-    columns = [
+    blocks = [
+        page.features.T,
         odds,
-        *neighbours([odds], 4),
+        neighbours([odds], 4),
         *_windows(words, mass),
         *_span(odds, words, mass),
         *_nearest(main, words),
@@ -43,33 +51,30 @@ def context(page: Page, logits: Floats) -> Floats:
         *_likeness(page, main),
         _topic(page, main),
     ]
-    told = np.empty((len(columns), len(odds)), dtype=np.float32)
-    for at, column in enumerate(columns):
-        told[at] = column
-    return np.concatenate([page.features.T, told]).T
+    return by_feature(blocks, len(odds)).T
 
 
-def _windows(words: Floats, mass: Floats) -> list[NDArray[np.generic]]:
+def _windows(words: Floats, mass: Floats) -> list[Block]:
     """Main text around: its words, and its share of all words there."""
-    inside, total = windows(np.stack([mass, words]), _REACHES)
+    inside, total = windows(np.array([mass, words]), _REACHES)
     inside = np.maximum(inside, 0)
-    return [*np.log1p(inside), *(inside / (total + 1))]
+    return [np.log1p(inside), inside / (total + 1)]
 
 
-def _span(odds: Floats, words: Floats, mass: Floats) -> list[NDArray[np.generic] | float]:
+def _span(odds: Floats, words: Floats, mass: Floats) -> list[Block]:
     """Where a line stands to the span that main text fills best."""
     at = np.arange(len(odds))
     first, last = best_span(np.tanh(odds) * np.sqrt(words + 1) - 0.5)
     inside = float(mass[first:last].sum())
     return [
         (at >= first) & (at < last),
-        *distances(at, first, last),
+        distances(at, first, last),
         inside / (float(mass.sum()) + 1),
         inside / (float(words[first:last].sum()) + 1),
     ]
 
 
-def _nearest(main: Floats, words: Floats) -> list[NDArray[np.generic]]:
+def _nearest(main: Floats, words: Floats) -> list[Block]:
     """Lines and words to the next line of main text above and below, and its words in a row."""
     n = len(main)
     at = np.arange(n)
@@ -79,22 +84,20 @@ def _nearest(main: Floats, words: Floats) -> list[NDArray[np.generic]]:
     after = np.full(n + 1, n)
     np.minimum.accumulate(np.where(sure, at, n)[::-1], out=after[-2::-1])
     before, after = before[:-1], after[1:]
-    total = np.concatenate(([0.0], np.cumsum(words)))
-    apart = np.stack(
+    total = sums_to(words)
+    apart = np.array(
         [at - before, after - at, total[:-1] - total[before + 1], total[after] - total[1:]]
     )
-    return [*np.log1p(apart), before < 0, after >= n]
+    return [np.log1p(apart), before < 0, after >= n]
 
 
-def _whole(
-    odds: Floats, main: Floats, words: Floats, mass: Floats
-) -> list[NDArray[np.generic] | float]:
+def _whole(odds: Floats, main: Floats, words: Floats, mass: Floats) -> list[Block]:
     """The page as a whole, and the line's place in its main text."""
     total = float(mass.sum())
     weight = main + 1e-6
     length = np.log1p(words)
     return [
-        np.cumsum(mass) / (total + 1),
+        mass.cumsum() / (total + 1),
         log1p(total),
         total / (float(words.sum()) + 1),
         float(main.mean()),
@@ -104,15 +107,15 @@ def _whole(
     ]
 
 
-def _likeness(page: Page, main: Floats) -> list[NDArray[np.generic]]:
+def _likeness(page: Page, main: Floats) -> list[Block]:
     """How much of main text are the other lines that begin, end, or stand off in the same way."""
-    found: list[NDArray[np.generic]] = []
+    found: list[Block] = []
     prior = _SAME * main.mean()
     for kind in page.kinds:
         width = int(kind.max()) + 1
         inside = np.bincount(kind, main, width)[kind] - main
         every = np.bincount(kind, minlength=width)[kind] - 1
-        found += [(inside + prior) / (every + _SAME)]
+        found.append((inside + prior) / (every + _SAME))
     return found
 
 
@@ -123,8 +126,8 @@ def _topic(page: Page, main: Floats) -> Floats:
     each = main[unit]
     inside = np.bincount(ids, each, width)[ids] - each
     outside = np.bincount(ids, 1 - each, width)[ids] - (1 - each)
-    prior = _FEW * np.array([main.mean(), 1 - main.mean()])
-    told = np.log((inside + prior[0]) / (outside + prior[1]))
+    share = float(main.mean())
+    told = np.log((inside + _FEW * share) / (outside + _FEW * (1 - share)))
     count = np.bincount(unit, minlength=n)
     topic: Floats = np.bincount(unit, told, n) / (count + 2)
     return topic

@@ -105,7 +105,7 @@ _ZONES = {
     "PDT": -420,
     "JST": 540,
 }
-_FOUR_DIGITS = re.compile(r"\d{4}")  # of any script
+_FOUR_DIGITS = re.compile(r"\d\d\d\d")  # of any script; counting them takes three times as long
 _LONGEST = 4096  # a line longer than this is not searched: no date line is
 
 

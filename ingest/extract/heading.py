@@ -21,11 +21,13 @@ _PROSE = 80  # characters from which on a line is text rather than heading
 _LONGEST_LINE = 160  # characters of a line that states a date or an author
 _BESIDE_DATE = 80  # characters that may stand beside the date on its line
 _STOPS = tuple(".。．!?！？…。۔।")
-_LABEL = re.compile(
-    r"^(?:(?:written |posted |story |words )?by|von|par|por|di|door|av|autor(?:in|es|a)?|author|"
-    r"reporter|auteur|autore|текст|автор|συντάκτης|作者|記者|记者|文|著者|執筆者|كتب|بقلم)"
-    r"(?P<mark>\s*[:：/]\s*|\s+)(?P<name>\S.*)$",
-    re.IGNORECASE,
+_LABELS = (
+    "written by|posted by|story by|words by|by|von|par|por|di|door|av|autor(?:in|es|a)?|author|"
+    "reporter|auteur|autore|текст|автор|συντάκτης|作者|記者|记者|文|著者|執筆者|كتب|بقلم"
+)
+_INITIALS = "".join(sorted({label[0] for label in _LABELS.split("|")}))
+_LABEL = re.compile(  # the initials first, or every line would be held against every label
+    rf"(?=[{_INITIALS}])(?:{_LABELS})(?P<mark>\s*[:：/]\s*|\s+)(?P<name>\S.*)$", re.IGNORECASE
 )
 _NAME_ENDS = re.compile(r"\s*(?:[|·•丨,;/()–—\[\]@]|\s-\s|\d).*$")
 _NO_NAMES = frozenset({"admin", "administrator", "editor", "staff", "webmaster", "guest", "root"})

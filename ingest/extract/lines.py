@@ -20,7 +20,6 @@ _INVISIBLE = (
 )
 _REMOVED = re.compile(f"[{_INVISIBLE}]")
 _SENTENCE_ENDS = tuple('.!?:"\u201d\u3002\uff01\uff1f\u06d4\u061f\u0964')
-_SPACES = frozenset(chr(code) for code in range(0x3001) if chr(code).isspace())
 _MOST_CLOSED = 0.4  # share of full lines that end as sentences do
 _NARROWEST, _WIDEST = 50, 120  # columns that texts are wrapped at
 
@@ -51,12 +50,18 @@ def split(text: str) -> Lines:
     if not text.isascii() and any(map(text.__contains__, _INVISIBLE)):  # sooner than a pattern
         text = _REMOVED.sub("", text)
     raw = text.splitlines()
-    clean = [_clean(line) for line in raw]
+    clean = [
+        line if line.isprintable() and "  " not in line else " ".join(line.split())
+        for line in map(str.strip, raw)  # most have single spaces, the only printable ones
+    ]
     numbers = [number for number, line in enumerate(clean) if line]
     texts = tuple([clean[number] for number in numbers])
     held = [raw[number] for number in numbers]
     gaps = [b - a - 1 for a, b in pairwise([-1, *numbers])]
-    indents = [len(line) - len(line.lstrip()) if line[0] in _SPACES else 0 for line in held]
+    indents = [
+        0 if len(line) == len(text) else len(line) - len(line.lstrip())  # strip is what lstrip is
+        for line, text in zip(held, texts, strict=True)
+    ]
     joins = _joins(held, texts, gaps)
     if not any(joins):
         one = (1,) * len(texts)
@@ -75,13 +80,6 @@ def split(text: str) -> Lines:
     )
 
 
-def _clean(line: str) -> str:
-    """Strip a line and make inner white space single, which most lines have already."""
-    line = line.strip()
-    single = line.isprintable() and "  " not in line  # a space is the only printable one
-    return line if single else " ".join(line.split())
-
-
 def _joins(raw: Sequence[str], texts: Sequence[str], gaps: list[int]) -> list[bool]:
     """For each line, whether a wrapper broke it off the line before.
 
@@ -89,6 +87,8 @@ def _joins(raw: Sequence[str], texts: Sequence[str], gaps: list[int]) -> list[bo
     lines are paragraphs that happen to be of one length.
     """
     apart = [False] * len(texts)
+    if any(len(text) > _WIDEST and " " in text for text in texts):  # as on most pages
+        return apart
     widths = [len(line.rstrip()) for line in raw]
     wide = (at for at, width in enumerate(widths) if width > _WIDEST)
     if any(" " in texts[at] or not texts[at].isascii() for at in wide):

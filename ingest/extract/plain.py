@@ -116,6 +116,9 @@ def keep(path: NDArray[np.bool_], lines: Lines) -> NDArray[np.bool_]:
 
 def _blocks(lines: Lines) -> Iterator[Lines]:
     """Units in blocks, so that a long text takes bounded memory."""
+    if len(lines.units) <= _BLOCK and sum(map(len, lines.units)) <= _BLOCK_CHARACTERS:
+        yield lines
+        return
     begin = size = 0
     for at, unit in enumerate(lines.units):
         if at - begin == _BLOCK or size > _BLOCK_CHARACTERS:

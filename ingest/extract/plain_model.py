@@ -58,10 +58,11 @@ class Forest:
         columns = np.ascontiguousarray(x.T)  # no copy where they were built by feature
         leaf = np.zeros((len(self.leaves), len(x)), dtype=np.uint8)
         for level in reversed(range(self.features.shape[1])):
+            asked = columns.take(self.features[:, level], axis=0, mode="clip")  # unchecked
             leaf += leaf  # a sum takes half the time of a shift
-            leaf += columns.take(self.features[:, level], axis=0) > self.thresholds[:, level, None]
+            leaf += (asked > self.thresholds[:, level, None]).view(np.uint8)
         tree = np.arange(len(leaf)) << self.features.shape[1]
-        total: Floats = self.leaves.ravel().take(leaf + tree[:, None]).sum(axis=0)
+        total: Floats = self.leaves.ravel().take(leaf + tree[:, None], mode="clip").sum(axis=0)
         return total + np.float32(self.start)
 
 
@@ -147,20 +148,17 @@ def viterbi(odds: NDArray[np.floating], switch: tuple[float, float]) -> NDArray[
     Forney 1973; linear time.
     """
     into, out = switch
-    stay_main: list[bool] = []
-    stay_other: list[bool] = []
+    turns = [0]  # where it pays to come from one state only, whatever the next one is
+    states: list[bool] = []  # which, for the units from the turn before to this one
     lead = 0.0  # of main text over the rest, which is all that the next step needs
-    for odd in odds.tolist():
-        stay_main.append(lead >= -into)
-        stay_other.append(lead <= out)
+    for at, odd in enumerate(odds.tolist()):
         if lead < -into:
+            turns.append(at)
+            states.append(False)
             lead = -into
         elif lead > out:
+            turns.append(at)
+            states.append(True)
             lead = out
         lead += odd
-    path = []
-    state = lead > 0
-    for main, other in zip(reversed(stay_main), reversed(stay_other), strict=True):
-        path.append(state)
-        state = main if state else not other
-    return np.array(path[::-1], dtype=bool)
+    return np.repeat([*states, lead > 0], np.diff(turns, append=len(odds)))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.extract.characters import STOPS
+from ingest.extract.features import by_feature
 from ingest.extract.heading import states
 
 if TYPE_CHECKING:
@@ -37,29 +38,29 @@ def candidates(
     none of them is a line that states a date or an author.
     """
     first = int(np.argmax(kept))
-    end = min(first + _BELOW, len(kept)) if kept[first] else 0
+    if not kept[first]:
+        return np.zeros(0, dtype=np.intp), np.zeros((0, 0), dtype=np.float32)
+    end = min(first + _BELOW, len(kept))
     some = slice(max(0, first - _ABOVE), end)  # ``units`` may go on beyond the page
     texts = units[some]
     at = np.arange(some.start, some.start + len(texts))
     words = page.words[some].astype(np.float64)
     stated = [states(text) for text in texts]
-    columns = [
+    blocks = [
+        page.features[some].T,
         at - first,
         np.log1p(np.abs(at - first)),
         kept[some],
         odds[some],
-        _distance(stated),
-        [text.endswith(STOPS) for text in texts],
-        [len(text) for text in texts],
+        np.array(_distance(stated)),
+        np.array([text.endswith(STOPS) for text in texts]),
+        np.array(list(map(len, texts))),
         words / (words[: first + 1 - some.start].max(initial=0) + 1),
         np.minimum(np.cumsum((words >= _SUBSTANTIAL)[::-1])[::-1], _FAR),
         *_subject(page, kept, at, first),
     ]
-    own = np.empty((len(columns), len(at)), dtype=np.float32)
-    for i, column in enumerate(columns):
-        own[i] = column
     may = ~np.array(stated, dtype=bool)
-    return at[may], np.concatenate([page.features[some].T, own]).T[may]
+    return at[may], by_feature(blocks, len(at)).T[may]
 
 
 def _distance(stated: Sequence[bool]) -> list[float]:
@@ -76,8 +77,6 @@ def _subject(
     page: Page, kept: NDArray[np.bool_], at: NDArray[np.intp], first: int
 ) -> list[NDArray[np.floating]]:
     """What of each line's subject words the main text has elsewhere, and the rest of the page."""
-    if not len(at):
-        return [np.zeros(0)] * 8
     inside = kept[page.subject_units]
     width = int(page.subjects.max(initial=0)) + 1
     main = np.bincount(page.subjects[inside], minlength=width)

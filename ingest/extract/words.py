@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     Hashes = NDArray[np.uint64]
 
-_LONGEST = 64  # characters of a word that its hash tells apart by place
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _SPREAD = np.uint64(0xBF58476D1CE4E5B9)
 _MOST_LANGUAGES = 32
 _DRAWER = np.uint64(48)  # bits of a hash that do not name its drawer
-_PLACE = 0x100000001B3
+_PLACE = np.uint64(0x100000001B3)  # odd, so that it has an inverse modulo 2^64
+_BACK = np.uint64(pow(0x100000001B3, -1, 1 << 64))
 
 
 @cache
@@ -46,11 +46,6 @@ def _folded() -> NDArray[np.uint32]:
     return table
 
 
-@cache
-def _places() -> Hashes:
-    return np.array([pow(_PLACE, at + 1, 1 << 64) for at in range(_LONGEST)], dtype=np.uint64)
-
-
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """Words in order: hash, line, and length in characters, each of shape (words,)."""
@@ -61,7 +56,11 @@ class Tokens:
 
 
 def tokens(codes: NDArray[np.integer], breaks: NDArray[np.intp]) -> Tokens:
-    """Words of lines, from code points up to `BEYOND`; ``breaks`` are where the lines end."""
+    """Words of lines, from code points up to `BEYOND`; ``breaks`` are where the lines end.
+
+    The hash of a word is a polynomial in its letters modulo 2^64, of all words at once from
+    sums over the text, as Karp and Rabin's (1987).
+    """
     folded = _folded().take(codes)
     at = np.flatnonzero(folded != 0)  # four times as fast on truth values
     if not len(at):
@@ -70,28 +69,37 @@ def tokens(codes: NDArray[np.integer], breaks: NDArray[np.intp]) -> Tokens:
     gap[0] = True
     np.greater(at[1:] - at[:-1], 1, out=gap[1:])
     letters = folded.take(at)
-    wide = letters >= FIRST_WIDE
-    wide &= classes().take(letters) == WIDE
-    some = bool(wide.any())
-    begins = gap.copy() if some else gap
+    some = bool(letters.max() >= FIRST_WIDE)
+    begins = gap
     if some:
+        wide = classes().take(letters) == WIDE
+        begins = gap.copy()
         begins[1:] |= wide[1:] | wide[:-1]
     starts = np.flatnonzero(begins)
-    lengths = np.append(starts[1:], len(at)) - starts
-    place = np.arange(len(at)) - np.repeat(starts, lengths)
-    mixed = letters * _FACTOR
-    mixed ^= mixed >> np.uint64(29)
-    mixed *= _places().take(place, mode="clip")
-    hashes = np.add.reduceat(mixed, starts)
+    ends = np.append(starts[1:], len(at))
+    lengths = ends - starts
+    hashes = _polynomials(letters, starts, ends)
     if some:
         pairs = np.flatnonzero(wide[starts][:-1] & wide[starts][1:] & ~gap[starts][1:])
-        hashes[pairs] += mixed[starts[pairs + 1]] * _SPREAD
+        hashes[pairs] += hashes[pairs + 1] * _SPREAD
         lengths[pairs] += 1
     first = at.take(starts)
     counts = np.searchsorted(first, breaks)
     counts[1:] -= counts[:-1].copy()
     line = np.repeat(np.arange(len(breaks)), counts)
     return Tokens(hashes, line, lengths)
+
+
+def _polynomials(
+    letters: NDArray[np.uint32], starts: NDArray[np.intp], ends: NDArray[np.intp]
+) -> Hashes:
+    mixed = letters * _FACTOR
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= np.full(len(letters), _PLACE).cumprod()
+    hashes = mixed.cumsum().take(ends - 1)
+    hashes[1:] -= hashes[:-1].copy()
+    hashes *= np.full(len(letters), _BACK).cumprod().take(starts) * _PLACE
+    return hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +135,8 @@ class Words:
         at[self.hashes.take(at) != hashes] = len(self.hashes) - 1
         spoken = self.languages.take(at)
         bits = np.unpackbits(spoken[spoken > 0].view(np.uint8), bitorder="little")
-        counts = bits.reshape(-1, _MOST_LANGUAGES).sum(axis=0, dtype=np.intp)
+        each = bits.reshape(-1, _MOST_LANGUAGES).astype(np.float32)
+        counts = np.ones(len(each), dtype=np.float32) @ each  # exact up to 2^24 words
         language = np.uint32(1 << int(np.argmax(counts)))
         return (spoken & language) > 0, self.leaning.take(at, axis=1)
 

@@ -24,6 +24,7 @@ import numpy as np
 import pages
 import variants
 
+from ingest.extract.counting import Reference
 from ingest.extract.features import look
 from ingest.extract.lines import split
 from ingest.extract.words import words_of
@@ -96,7 +97,7 @@ def featured(
         for group in {sample.group for sample in found}
     }
     for sample in found:
-        sample.page = look(sample.lines, words[sample.group])
+        sample.page = look(sample.lines, words[sample.group], Reference())
     return found, {"leaning": leaning.odds(), "short": short.odds()}
 
 

@@ -12,7 +12,9 @@ import pickle
 import signal
 import tempfile
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -97,6 +99,75 @@ def spend(name: str, folder: str) -> None:
         return
     with suppress(OSError), (chosen / f"{name}{SPENT}").open("ab") as file:
         file.write(b".")  # appended, so that several processes may do it at once
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """How much there must be to do for compiled code to be worth the time that it takes.
+
+    ``reading`` and ``few``: items before it is read from disk, and compiled; ``again``: items
+    between two looks whether another process is done; ``compiling``: units of ``unit``
+    characters before it is compiled, ``large``: units of an item that is worth it alone.
+    """
+
+    reading: int
+    few: int
+    again: int
+    unit: int
+    compiling: int
+    large: float = inf
+
+
+class Patience:
+    """Knows when compiled code earns the time to load it, by what was done without.
+
+    Whoever does not know how much will come waits at most twice as long as who does, if both
+    ways take as long (ski rental: Karlin et al., *Competitive snoopy caching*, 1988).  What was
+    done in earlier runs counts, what other processes do just now does not: it would be compiled
+    shortly before the end.  Of several processes one compiles; the others go on without until
+    it is there.
+    """
+
+    def __init__(self, name: str, folder: str, worth: Worth) -> None:
+        self._name = name
+        self._folder = folder
+        self._worth = worth
+        self._items = self._characters = 0
+        self._earlier = spent(name, folder)
+
+    def spend(
+        self, characters: int, is_kept: Callable[[], bool], go_over: Callable[[], None]
+    ) -> None:
+        """Count an item that is due; ``go_over`` is called first if it is worth it by now.
+
+        ``is_kept`` says whether compiled code is on disk.
+        """
+        unit = self._worth.unit
+        before = self._characters // unit
+        self._items += 1
+        self._characters += characters
+        if self._characters // unit > before:
+            spend(self._name, self._folder)
+        if characters >= self._worth.large * unit:
+            _unhurried(go_over)
+        elif self._is_time():
+            self._hasten(is_kept, go_over)
+
+    def _is_time(self) -> bool:
+        beyond = self._items - self._worth.reading
+        return not beyond or (beyond > 0 and not self._items % self._worth.again)
+
+    def _hasten(self, is_kept: Callable[[], bool], go_over: Callable[[], None]) -> None:
+        units = self._earlier + self._characters // self._worth.unit
+        worth = self._items >= self._worth.few and units >= self._worth.compiling
+        with claim(self._name, self._folder) as mine:
+            if mine and (worth or is_kept()):
+                _unhurried(go_over)  # while others go on
+
+
+def _unhurried(go_over: Callable[[], None]) -> None:
+    with untimed():
+        go_over()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What a run says of long work that no document shows: that the signing kernel is compiled."""
+"""What a run says of long work that no document shows: that code is compiled."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ log = structlog.get_logger()
 
 @contextmanager
 def compiling_told(folder: str) -> Iterator[None]:
-    """Log one line if the kernel is compiled within the block, by this process or a worker.
+    """Log one line for each kernel compiled within the block, by this process or a worker.
 
     ``folder`` is where compiled code is kept.  Documents come out in order, so that all of
-    them wait for the one at whose turn the kernel is compiled: some 12 s of silence.  Where
+    them wait for the one at whose turn a kernel is compiled: some 12 s of silence.  Where
     code was kept before there is nothing to say, and nothing is watched.
     """
-    if kernel_kept(folder):
+    awaited = _not_kept(folder)
+    if not awaited:
         yield
         return
     ended = threading.Event()
     # In the run's context, which gives log lines their run and source.
     watch = threading.Thread(
-        target=copy_context().run, args=(_watch, folder, ended), name=WATCH, daemon=True
+        target=copy_context().run, args=(_watch, folder, awaited, ended), name=WATCH, daemon=True
     )
     watch.start()
     try:
@@ -47,11 +48,24 @@ def compiling_told(folder: str) -> Iterator[None]:
         watch.join()
 
 
-def _watch(folder: str, ended: threading.Event) -> None:
-    held = 0
-    while not ended.wait(LOOK_SECONDS):
-        with claim(KERNEL, folder) as free:
-            held = 0 if free else held + 1
-        if held > 1:
-            log.info("compiling", what="the signing kernel, once; it takes 10 to 20 s of a core")
-            return
+def _not_kept(folder: str) -> dict[str, str]:
+    """Name under which each kernel that is yet to be compiled is claimed, and what to say."""
+    from ingest.extract import counting  # noqa: PLC0415 - not needed to publish
+
+    awaited = {}
+    if not kernel_kept(folder):
+        awaited[KERNEL] = "the signing kernel, once; it takes 10 to 20 s of a core"
+    if not counting.kernel_kept(folder):
+        awaited[counting.KERNEL] = "the loops for plain text, once; it takes 7 to 15 s of a core"
+    return awaited
+
+
+def _watch(folder: str, awaited: dict[str, str], ended: threading.Event) -> None:
+    held = dict.fromkeys(awaited, 0)
+    while held and not ended.wait(LOOK_SECONDS):
+        for name in list(held):
+            with claim(name, folder) as free:
+                held[name] = 0 if free else held[name] + 1
+            if held[name] > 1:
+                log.info("compiling", what=awaited[name])
+                del held[name]

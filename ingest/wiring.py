@@ -216,6 +216,7 @@ def make_recipe(settings: Settings, source: Source, furniture: str = "") -> Reci
         extract=ExtractOptions(
             mode=source.extract,
             furniture=FurnitureTable.from_json(furniture) if furniture else None,
+            cache=_code_folder(settings),
         ),
         normalise=NormaliseOptions(),
         steps=tuple((step.use, step.options) for step in steps),
@@ -225,7 +226,11 @@ def make_recipe(settings: Settings, source: Source, furniture: str = "") -> Reci
 
 def make_signer(settings: Settings) -> Signer:
     """What signs; compiled code is kept under the store."""
-    return Signer(cache=str(settings.store / "cache"))
+    return Signer(cache=_code_folder(settings))
+
+
+def _code_folder(settings: Settings) -> str:
+    return str(settings.store / "cache")
 
 
 def make_rules(dedup: Dedup) -> Rules:

@@ -33,9 +33,14 @@ def said() -> Iterator[list[Any]]:
         yield lines
 
 
+KERNELS = [("kernel", "extract", "logits"), ("plain-kernel", "dedup", "sign")]
+
+
+@pytest.mark.parametrize(("claimed", "package", "function"), KERNELS)
 def test_a_kernel_that_is_compiled_is_told_once_with_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, claimed: str, package: str, function: str
 ) -> None:
+    leave_code(tmp_path, package, function)  # the other one, which nobody waits for
     told, lines = Event(), []
 
     def keep(_logger: Any, _method: str, line: Any) -> Any:
@@ -47,7 +52,7 @@ def test_a_kernel_that_is_compiled_is_told_once_with_the_run(
     try:
         with (
             structlog.contextvars.bound_contextvars(run_id="run-1"),
-            claim("kernel", str(tmp_path)) as mine,
+            claim(claimed, str(tmp_path)) as mine,
             compiling_told(str(tmp_path)),
         ):
             assert mine
@@ -72,6 +77,7 @@ def test_nothing_is_said_while_nothing_is_compiled(
             done.set()
         return nullcontext(script[look % len(script)])
 
+    leave_code(tmp_path, "extract", "logits")
     monkeypatch.setattr(notices, "claim", scripted)
     with compiling_told(str(tmp_path)):
         assert done.wait(10)
@@ -82,6 +88,7 @@ def test_where_code_was_kept_nothing_is_watched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leave_code(tmp_path, "dedup", "sign")
+    leave_code(tmp_path, "extract", "logits")
     monkeypatch.setattr(notices, "_watch", None)
     with compiling_told(str(tmp_path)):
         pass

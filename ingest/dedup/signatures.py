@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ingest.compiling import claim, kept, spend, spent, untimed
+from ingest.compiling import Patience, Worth, kept
 from ingest.dedup import minhash, shingles
 from ingest.dedup.characters import UNICODE
 from ingest.dedup.tokens import HASH, tokenise
@@ -28,10 +28,7 @@ TOKENS = 1
 """Version of the definition of a token (`ingest.dedup.tokens`)."""
 
 KERNEL = "kernel"
-"""What a process claims that compiles the signing kernel, or loads it."""
-
-_SIGNED = "signed-in-numpy"
-"""Name under which `Patient` keeps count over all runs."""
+"""What a process claims that compiles the signing kernel, or loads it, and counts without."""
 
 
 class Engine(Protocol):
@@ -86,11 +83,7 @@ class Patient:
     """Works in numpy until there is so much to do that the kernel earns the time to load it.
 
     Reading the kernel from disk takes as long as numpy does for some hundred documents,
-    compiling it as for `COMPILING` units of text.  Whoever does not know how much will come
-    waits at most twice as long as who does, if the two take as long (ski rental: Karlin et
-    al., *Competitive snoopy caching*, 1988).  What was signed in earlier runs counts, what
-    other workers sign just now does not: it would be compiled shortly before the end.  Of
-    several processes one compiles; the others go on in numpy until it is there.
+    compiling it as for `COMPILING` units of text (`Patience`).
     """
 
     READING = 32
@@ -109,13 +102,13 @@ class Patient:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._engine: Engine = Reference(folder)
-        self._signed = self._characters = 0
-        self._earlier = spent(_SIGNED, folder)
+        worth = Worth(self.READING, self.FEW, self.AGAIN, self.UNIT, self.COMPILING, self.LARGE)
+        self._patience = Patience(KERNEL, folder, worth)
 
     def sign(self, document: tuple[str, str, str], rows: int, seed: int) -> Signature:
         """Sign (text, title, language) for near copies and for stories."""
         if isinstance(self._engine, Reference):
-            self._count(len(document[0]))
+            self._patience.spend(len(document[0]), self._is_kept, self._go_over)
         return self._engine.sign(document, rows, seed)
 
     def near(self, text: str, rows: int, seed: int) -> NDArray[np.uint32]:
@@ -126,30 +119,13 @@ class Patient:
         """Sorted, unique shingle hashes."""
         return self._engine.shingles(text)
 
-    def _count(self, characters: int) -> None:
-        units = self._characters // self.UNIT
-        self._signed += 1
-        self._characters += characters
-        if self._characters // self.UNIT > units:
-            spend(_SIGNED, self._folder)
-        if characters >= self.LARGE * self.UNIT:
-            self._go_over()
-        elif self._signed == self.READING or self._signed % self.AGAIN == 0:
-            self._hasten()
-
-    def _hasten(self) -> None:
-        """Go over to the kernel if it is at hand, or if it is worth compiling."""
-        units = self._earlier + self._characters // self.UNIT
-        worth = self._signed >= self.FEW and units >= self.COMPILING
-        with claim(KERNEL, self._folder) as mine:
-            if mine and (worth or kernel_kept(self._folder)):
-                self._go_over()  # while others go on
+    def _is_kept(self) -> bool:
+        return kernel_kept(self._folder)
 
     def _go_over(self) -> None:
         """Load the kernel, or compile it; where another process does so just now, wait for it."""
-        with untimed():
-            self._engine = best(self._folder)
-            self._engine.sign(("a", "", UNKNOWN), 1, 1)
+        self._engine = best(self._folder)
+        self._engine.sign(("a", "", UNKNOWN), 1, 1)
 
 
 class Shingler:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 SPACE, UPPER, LOWER, OTHER, WIDE, DIGIT, END, COMMA, COLON, QUOTE, BRACKET, DASH, MARK, SYMBOL = (
     range(14)
 )
-_CLASSES = 14
-_YEAR = 4  # digits
+CLASSES = 14
+YEAR = 4  # digits
+CLOSING = 3  # signs behind the end of a sentence
 FIRST_WIDE = 0x0E00  # no script written without spaces comes before
 BEYOND = 0x10000  # stands for every code point of the planes beyond the first
 _ENDS = ".!?\u2026\u3002\uff01\uff1f\uff0e\uff61\u06d4\u061f\u0964\u0965\u037e\u0589\u1362"
@@ -75,7 +76,7 @@ def classes() -> NDArray[np.uint8]:
     }
     for code in range(BEYOND):
         table[code] = kinds.get(unicodedata.category(chr(code)), SYMBOL)
-    table[_weights() > 0] = np.where(table[_weights() > 0] == OTHER, WIDE, table[_weights() > 0])
+    table[weights() > 0] = np.where(table[weights() > 0] == OTHER, WIDE, table[weights() > 0])
     for characters, kind in (
         (_ENDS, END),
         (_COMMAS, COMMA),
@@ -88,7 +89,7 @@ def classes() -> NDArray[np.uint8]:
 
 
 @cache
-def _weights() -> NDArray[np.float32]:
+def weights() -> NDArray[np.float32]:
     """Words that a character of an unspaced script stands for, shape (65537,)."""
     table = np.zeros(BEYOND + 1, dtype=np.float32)
     for (first, last), weight in _UNSPACED:
@@ -112,11 +113,12 @@ class Characters:
 
 
 def count_characters(
-    codes: NDArray[np.integer], breaks: NDArray[np.intp], function: NDArray[np.integer]
+    codes: NDArray[np.integer], breaks: NDArray[np.intp], function: NDArray[np.bool_]
 ) -> Characters:
     """Count characters of non-empty lines, from code points up to `BEYOND`.
 
-    ``breaks`` are where the lines end, each by a line feed.
+    ``breaks`` are where the lines end, each by a line feed; ``function`` says of each code
+    point whether it works as a function word, shape (65537,).
     """
     kinds = classes().take(codes)
     n = len(breaks)
@@ -136,11 +138,11 @@ def count_characters(
     wide = np.flatnonzero(kinds == WIDE)
     if len(wide):
         closed |= codes[ends] != ord(".")
-        words += np.bincount(unit[wide], _weights()[codes[wide]], n).astype(np.float32)
-        known = np.isin(codes[wide], function)
+        words += np.bincount(unit[wide], weights()[codes[wide]], n).astype(np.float32)
+        known = function[codes[wide]]
         spoken = np.bincount(unit[wide[known]], minlength=n).astype(np.float32)
     return Characters(
-        counts=np.bincount(unit * _CLASSES + kinds, minlength=n * _CLASSES).reshape(n, _CLASSES),
+        counts=np.bincount(unit * CLASSES + kinds, minlength=n * CLASSES).reshape(n, CLASSES),
         words=words,
         capitalised=np.bincount(spoken_in[initials == UPPER], minlength=n),
         ends=np.bincount(unit[ends[closed]], minlength=n),
@@ -169,7 +171,7 @@ def _stamps(codes: NDArray[np.integer], kinds: NDArray[np.uint8]) -> NDArray[np.
     colons = ends[:-1]
     clock = (ends[1:] - lengths[1:] == colons + 1) & (lengths[1:] > 1)
     clock &= codes.take(colons) == ord(":")
-    found: NDArray[np.intp] = np.append(digits[last][lengths == _YEAR], colons[clock])
+    found: NDArray[np.intp] = np.append(digits[last][lengths == YEAR], colons[clock])
     return found
 
 
@@ -192,7 +194,7 @@ def _last(
     """Class of the last character, looking behind closing quotes, brackets and note numbers."""
     at = breaks - 1
     last = kinds[at]
-    for _ in range(3):
+    for _ in range(CLOSING):
         closing = ((last == QUOTE) | (last == BRACKET)) & (at > starts)
         if not closing.any():
             break

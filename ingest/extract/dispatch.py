@@ -61,6 +61,8 @@ class ExtractOptions:
     mode: Mode = "auto"
     furniture: FurnitureTable | None = None
     """Lines known to recur in the source, cut away before the plain-text model looks."""
+    cache: str = ""
+    """Folder for compiled code, used where ``NUMBA_CACHE_DIR`` is not set."""
 
 
 def extract(raw: RawDocument, options: ExtractOptions) -> Extracted | Rejected:
@@ -128,9 +130,10 @@ def _found(text: str, way: Way, raw: RawDocument, options: ExtractOptions) -> Ex
         from ingest.extract.html import extract_page  # noqa: PLC0415  # loads lxml
 
         return extract_page(text, raw.url)
+    from ingest.extract.counting import counting  # noqa: PLC0415  # loads numpy
     from ingest.extract.plain import cut  # noqa: PLC0415  # loads its model
 
-    piece = cut(text, options.furniture)
+    piece = cut(text, options.furniture, counting(options.cache))
     return Extracted(
         piece.text, piece.title, piece.author, piece.created, extractor=piece.extractor
     )

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.extract.characters import (
-    BEYOND,
     BRACKET,
     COMMA,
     DASH,
@@ -27,10 +26,7 @@ from ingest.extract.characters import (
     QUOTE,
     SYMBOL,
     UPPER,
-    code_points,
-    count_characters,
 )
-from ingest.extract.words import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,8 +34,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ingest.extract.characters import Characters
+    from ingest.extract.counting import Engine
     from ingest.extract.lines import Lines
-    from ingest.extract.words import Tokens, Words
+    from ingest.extract.words import Counts, Words
 
     Floats = NDArray[np.float32]
     Leaning = tuple[Floats, Floats, Floats]
@@ -51,65 +48,8 @@ _CAPITALS = 4  # column of `_own`: share of capitals among letters
 _REACHES = ((5, 0), (0, 5), (2, 2), (6, 6), (15, 15), (40, 0), (0, 40))  # lines above, below
 _BRIEF = 8  # words up to which a line is brief
 _SHORT = 4  # words below which a line is a scrap
-_SUBJECT = 3  # characters from which on a word may carry a subject
 _READ = 1 << 14  # characters of a unit that are looked at
 _LONG = 25.0  # the same for a line without
-
-
-# --- words ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Vocabulary:
-    """Per unit: function words, shared subject words, and what its words lean to.
-
-    ``shared`` is the share of subject words that prose elsewhere has too, -1 where there
-    are none; ``leaning`` is mean and sum of the words' log-odds, and mean of those against,
-    ``short`` the same by what they lean to on short lines.
-    """
-
-    function: Floats
-    shared: Floats
-    leaning: Leaning
-    short: Leaning
-    subjects: NDArray[np.integer]
-    subject_units: NDArray[np.integer]
-
-
-def _vocabulary(found: Tokens, prose: NDArray[np.bool_], known: Words) -> _Vocabulary:
-    """Count words of units."""
-    unit, n = found.line, len(prose)
-    function, odds = known.look_up(found.hashes)
-    leaning, short = _leaning(unit, odds, n)
-    subjects = np.flatnonzero((found.lengths >= _SUBJECT) & ~function)
-    _, ids = np.unique(found.hashes[subjects], return_inverse=True)
-    of = unit[subjects]
-    spoken = prose[of]
-    common = np.bincount(ids[spoken], minlength=len(ids))[ids] > spoken
-    counts = np.bincount(of, minlength=n)
-    shared = np.where(counts > 0, np.bincount(of[common], minlength=n) / np.maximum(counts, 1), -1)
-    return _Vocabulary(
-        np.bincount(unit[function], minlength=n).astype(np.float32),
-        shared.astype(np.float32),
-        leaning,
-        short,
-        ids,
-        of,
-    )
-
-
-def _leaning(unit: NDArray[np.intp], leaning: NDArray[np.float32], n: int) -> Iterator[Leaning]:
-    words = np.bincount(unit, minlength=n) + 1
-    known = np.flatnonzero(leaning.any(axis=0))
-    of = unit.take(known)
-    for odds in leaning.take(known, axis=1):
-        total = np.bincount(of, odds, n)
-        against = np.bincount(of, np.minimum(odds, 0), n)
-        yield (
-            (total / words).astype(np.float32),
-            np.minimum(np.maximum(total, -20), 20).astype(np.float32),  # clip: ten times slower
-            (against / words).astype(np.float32),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,40 +68,34 @@ class Page:
     subject_units: NDArray[np.integer]
 
 
-# --- the matrix -----------------------------------------------------------------------
-
-
-def look(lines: Lines, known: Words) -> Page:
+def look(lines: Lines, known: Words, engine: Engine) -> Page:
     """Features of every unit of lines that belong together."""
     units: Sequence[str] = lines.units
     if max(map(len, units), default=0) > _READ:
         units = [unit[:_READ] for unit in units]
-    codes = np.minimum(code_points("\n".join([*units, ""])), BEYOND).astype(np.intp)
-    breaks = np.flatnonzero(codes == ord("\n"))
-    chars = count_characters(codes, breaks, known.characters)
-    terminal = chars.last == END
-    prose = (chars.words >= _PROSE) & terminal | (chars.words >= _LONG)
-    vocabulary = _vocabulary(tokens(codes, breaks), prose, known)
+    chars, words = engine.count("\n".join([*units, ""]), _is_prose, known)
+    prose = _is_prose(chars)
+    said = _vocabulary(chars, words)
     gaps = np.minimum(_counts(lines.unit_gaps), 4)
     layout = (gaps, np.append(gaps[1:], 4), np.minimum(_counts(lines.unit_indents), 12))
-    own = _own(lines, chars, vocabulary, layout)
+    own = _own(lines, chars, said, layout)
     spoken = np.where(prose, chars.words, 0).astype(np.float32)
-    density = (vocabulary.function + chars.function) / (chars.words + 1)
+    density = said.function / (chars.words + 1)
     near = neighbours(
         [
             np.log1p(chars.words),
             density,
             chars.first == LOWER,
-            vocabulary.leaning[0],
-            vocabulary.short[0],
+            said.leaning[0],
+            said.short[0],
             own[_CAPITALS],
-            vocabulary.shared,
+            said.shared,
         ]
     )
     blocks = [
         *own,
         near,
-        *_around(chars.words, spoken, vocabulary.short[1]),
+        *_around(chars.words, spoken, said.short[1]),
         *_runs(chars.words, prose),
         *_page(chars.words, spoken),
     ]
@@ -172,13 +106,44 @@ def look(lines: Lines, known: Words) -> Page:
         layout[2],
         np.minimum(chars.words, 255).astype(np.intp),
     )
-    return Page(
-        by_feature(blocks, len(units)).T,
-        chars.words,
-        kinds,
-        vocabulary.subjects,
-        vocabulary.subject_units,
-    )
+    return Page(by_feature(blocks, len(units)).T, chars.words, kinds, words.ids, words.of)
+
+
+def _is_prose(chars: Characters) -> NDArray[np.bool_]:
+    ends: NDArray[np.bool_] = chars.last == END
+    return (chars.words >= _PROSE) & ends | (chars.words >= _LONG)
+
+
+@dataclass(frozen=True, slots=True)
+class _Vocabulary:
+    """Per unit: function words, shared subject words, and what its words lean to.
+
+    ``shared`` is the share of subject words that prose elsewhere has too, -1 where there
+    are none; ``leaning`` is mean and sum of the words' log-odds, and mean of those against,
+    ``short`` the same by what they lean to on short lines.
+    """
+
+    function: Floats
+    shared: Floats
+    leaning: Leaning
+    short: Leaning
+
+
+def _vocabulary(chars: Characters, words: Counts) -> _Vocabulary:
+    shared = np.where(words.subjects > 0, words.common / np.maximum(words.subjects, 1), -1)
+    leaning, short = _leaning(words)
+    function = words.function.astype(np.float32) + chars.function
+    return _Vocabulary(function, shared.astype(np.float32), leaning, short)
+
+
+def _leaning(words: Counts) -> Iterator[Leaning]:
+    spread = words.words + 1
+    for total, against in words.leaning.reshape(2, 2, -1):
+        yield (
+            (total / spread).astype(np.float32),
+            np.minimum(np.maximum(total, -20), 20).astype(np.float32),  # clip: ten times slower
+            (against / spread).astype(np.float32),
+        )
 
 
 def _counts(numbers: Sequence[int]) -> NDArray[np.intp]:
@@ -195,7 +160,7 @@ def by_feature(blocks: Sequence[Block], units: int) -> Floats:
 
 
 def _own(
-    lines: Lines, chars: Characters, vocabulary: _Vocabulary, layout: Layout
+    lines: Lines, chars: Characters, said: _Vocabulary, layout: Layout
 ) -> list[NDArray[np.generic]]:
     counts, words = chars.counts.astype(np.float32), chars.words
     spread = words + 1
@@ -214,16 +179,16 @@ def _own(
         counts[:, COMMA] / spread,
         np.log1p(counts[:, COMMA]),
         np.log1p(chars.ends),
-        (vocabulary.function + chars.function + 0.3) / spread,
-        np.log1p(vocabulary.function + chars.function),
+        (said.function + 0.3) / spread,
+        np.log1p(said.function),
         counts[:, QUOTE] / spread,
         counts[:, BRACKET] / spread,
         (counts[:, SYMBOL] + counts[:, DASH]) / spread,
         *layout,
         np.log1p(_counts([again[unit] for unit in lines.units])),
-        vocabulary.shared,
-        *vocabulary.leaning,
-        *vocabulary.short,
+        said.shared,
+        *said.leaning,
+        *said.short,
         np.log(_counts(lines.unit_sizes)),
         chars.stamps,
         chars.addresses,

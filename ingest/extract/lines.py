@@ -59,7 +59,7 @@ def split(text: str) -> Lines:
     held = [raw[number] for number in numbers]
     gaps = [b - a - 1 for a, b in pairwise([-1, *numbers])]
     indents = [
-        0 if len(line) == len(text) else len(line) - len(line.lstrip())  # strip is what lstrip is
+        0 if len(line) == len(text) else len(line) - len(line.lstrip())
         for line, text in zip(held, texts, strict=True)
     ]
     joins = _joins(held, texts, gaps)

@@ -16,6 +16,7 @@ import numpy as np
 
 from ingest.extract import heading, plain_model
 from ingest.extract.characters import ends_sentence
+from ingest.extract.counting import Reference
 from ingest.extract.features import look
 from ingest.extract.furniture import FurnitureTable, learn
 from ingest.extract.lines import split
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ingest.extract.counting import Engine
     from ingest.extract.lines import Lines
 
 __all__ = ["VERSION", "Cut", "FurnitureTable", "cut", "learn"]
 
 VERSION = "plain/5"
+REFERENCE = Reference()
 _NEVER = -1000.0  # log-odds of a line known to be furniture
 _MOST = 100_000  # lines: no page has more; a log or a Bible has, and is taken whole
 _BLOCK, _BLOCK_CHARACTERS = 10_000, 1 << 21  # what is judged at once: bounds the memory
@@ -54,10 +57,11 @@ class Cut:
     extractor: str = VERSION
 
 
-def cut(text: str, furniture: FurnitureTable | None = None) -> Cut:
+def cut(text: str, furniture: FurnitureTable | None = None, engine: Engine = REFERENCE) -> Cut:
     """Cut the main text out of a dump; ``text`` is empty where nothing is left.
 
-    Linear time; about 3 ms for a page of 9 kB.  A text of more than 100,000 lines is taken
+    Linear time; for a page of 9 kB some 3 ms in numpy, 2 by compiled loops (`counting.best`),
+    which give the same.  A text of more than 100,000 lines is taken
     as it is, and ``extractor`` ends in ``+whole``.
     """
     extractor = f"{VERSION}+{furniture.version}" if furniture else VERSION
@@ -68,7 +72,7 @@ def cut(text: str, furniture: FurnitureTable | None = None) -> Cut:
     if not len(lines):
         return Cut("", extractor=extractor)
     known = np.array(furniture.known(lines.texts)) if furniture else None
-    judged = _judge(lines, known)
+    judged = _judge(lines, known, engine)
     found = heading.find(lines.units, np.flatnonzero(judged.kept).tolist(), judged.title)
     kept = judged.kept.copy()
     kept[[at for at in (*found.lines, judged.title) if at >= 0]] = False
@@ -92,20 +96,21 @@ class _Judged:
     title: int
 
 
-def _judge(lines: Lines, known: NDArray[np.bool_] | None) -> _Judged:
+def _judge(lines: Lines, known: NDArray[np.bool_] | None, engine: Engine) -> _Judged:
     """Judge the units of a text of which some lines are known to be furniture."""
     if len(lines.units) == 1:  # kept in any case, and no title
         return _Judged(np.ones(1, dtype=bool), -1)
     model = plain_model.load()
-    pages = [look(block, model.words) for block in _blocks(lines)]
-    parts = [model.odds(page) for page in pages]
+    pages = [look(block, model.words, engine) for block in _blocks(lines)]
+    parts = [model.odds(page, engine) for page in pages]
     odds = np.concatenate(parts)
     if known is not None:
         some = np.bincount(lines.unit_of, ~known) > 0
         odds = np.where(some, odds, _NEVER)
     kept = keep(model.decoding.path(odds), lines)
     head = kept[: len(parts[0])]  # a title further down would not be one
-    return _Judged(kept, model.find_title(pages[0], odds[: len(head)], head, lines.units))
+    title = model.find_title(pages[0], odds[: len(head)], head, lines.units, engine)
+    return _Judged(kept, title)
 
 
 def keep(path: NDArray[np.bool_], lines: Lines) -> NDArray[np.bool_]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ingest.extract.counting import Engine
     from ingest.extract.features import Page
     from ingest.extract.words import Words
 
@@ -62,7 +63,9 @@ class Forest:
             leaf += leaf  # a sum takes half the time of a shift
             leaf += (asked > self.thresholds[:, level, None]).view(np.uint8)
         tree = np.arange(len(leaf)) << self.features.shape[1]
-        total: Floats = self.leaves.ravel().take(leaf + tree[:, None], mode="clip").sum(axis=0)
+        each = self.leaves.ravel().take(leaf + tree[:, None], mode="clip")
+        # Tree after tree, of a single unit too: `sum` would add that one's pair by pair.
+        total: Floats = each.sum(axis=0) if len(x) > 1 else each.cumsum(axis=0)[-1]
         return total + np.float32(self.start)
 
 
@@ -102,18 +105,24 @@ class Model:
     words: Words
     decoding: Decoding
 
-    def odds(self, page: Page) -> Floats:
+    def odds(self, page: Page, engine: Engine) -> Floats:
         """Log-odds of main text of each unit of a page."""
-        return self.second.logits(context(page, self.first.logits(page.features)))
+        first = engine.logits(self.first, page.features)
+        return engine.logits(self.second, context(page, first))
 
     def find_title(
-        self, page: Page, odds: Floats, kept: NDArray[np.bool_], units: Sequence[str]
+        self,
+        page: Page,
+        odds: Floats,
+        kept: NDArray[np.bool_],
+        units: Sequence[str],
+        engine: Engine,
     ) -> int:
         """Index of the unit that is the title, -1 where none is likely enough."""
         at, features = candidates(page, odds, kept, units)
         if not len(at):
             return -1
-        likely = self.title.logits(features)
+        likely = engine.logits(self.title, features)
         best = int(np.argmax(likely))
         return int(at[best]) if likely[best] > self.decoding.title else -1
 

@@ -13,7 +13,7 @@ from support import leave_code
 
 from ingest.compiling import claim, spent
 from ingest.dedup.shingles import shingles, unique
-from ingest.dedup.signatures import Patient, Reference, Shingler, Signer, best
+from ingest.dedup.signatures import KERNEL, Patient, Reference, Shingler, Signer, best
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -185,7 +185,7 @@ def test_a_kernel_is_compiled_once_numpy_took_as_long(
     units = Patient.COMPILING * Patient.UNIT
     due = -(-units // Patient.AGAIN) * Patient.AGAIN - 1
     assert signed_until_loaded(monkeypatch, Patient(str(tmp_path)), 4000) == due
-    assert spent("signed-in-numpy", str(tmp_path)) >= Patient.COMPILING
+    assert spent(KERNEL, str(tmp_path)) >= Patient.COMPILING
     # Enough was signed by earlier runs: now it is not worth it for a few documents alone.
     assert signed_until_loaded(monkeypatch, Patient(str(tmp_path)), 4000) == Patient.FEW - 1
     assert signed_until_loaded(monkeypatch, Patient(""), 4000) == due

@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.extract.characters import code_points, count_characters
+from ingest.extract.characters import BEYOND, code_points, count_characters
 from ingest.extract.context import context
+from ingest.extract.counting import Reference
 from ingest.extract.features import best_span, look, windows
 from ingest.extract.lines import split
 from ingest.extract.plain_model import Decoding, Forest, load, viterbi
 from ingest.extract.title import candidates
 
+NUMPY = Reference()
 ODDS = st.lists(st.floats(-5, 5, width=32), min_size=1, max_size=9)
 
 
@@ -93,7 +95,7 @@ TEXTS = [
 def test_features_of_both_looks_are_finite_and_fit_the_model(text: str):
     model = load()
     lines = split(text)
-    page = look(lines, model.words)
+    page = look(lines, model.words, NUMPY)
     odds = model.first.logits(page.features)
     second = context(page, odds)
     at, title = candidates(page, odds, np.ones(len(odds), dtype=bool), lines.units)
@@ -107,17 +109,17 @@ def test_features_of_both_looks_are_finite_and_fit_the_model(text: str):
 def test_of_a_page_without_main_text_no_line_is_the_title():
     model = load()
     lines = split("Home\nNews\nSport")
-    page = look(lines, model.words)
+    page = look(lines, model.words, NUMPY)
     none = np.zeros(3, dtype=bool)
-    assert model.find_title(page, model.odds(page), none, lines.units) == -1
+    assert model.find_title(page, model.odds(page, NUMPY), none, lines.units, NUMPY) == -1
 
 
 def test_a_line_that_states_a_date_or_an_author_may_not_be_the_title():
     model = load()
     lines = split("Home\nReporter: Ada Winter\n3 June 2019\nThe ferry leaves on Sunday, they said.")
-    page = look(lines, model.words)
+    page = look(lines, model.words, NUMPY)
     kept = np.array([False, False, False, True])
-    at, features = candidates(page, model.odds(page), kept, lines.units)
+    at, features = candidates(page, model.odds(page, NUMPY), kept, lines.units)
     assert at.tolist() == [0, 3]
     assert len(features) == 2
 
@@ -125,7 +127,7 @@ def test_a_line_that_states_a_date_or_an_author_may_not_be_the_title():
 def test_a_line_about_the_same_things_as_the_main_text_is_told_from_one_that_is_not():
     said = ["harbour ferry rope", "harbour ferry fog", "ferry harbour captain"]
     lines = split("\n".join([*said, "shop basket price", "basket price shop"]))
-    page = look(lines, load().words)
+    page = look(lines, load().words, NUMPY)
     topic = context(page, np.array([3, 3, 0, 0, -3], dtype=np.float32))[:, -1]
     assert topic[2] > 0 > topic[3]
 
@@ -134,5 +136,6 @@ def test_a_line_about_the_same_things_as_the_main_text_is_told_from_one_that_is_
 @given(st.text("0123:a -", min_size=1, max_size=14))
 def test_times_of_day_and_years_are_told_from_other_numbers(line: str):
     codes = code_points(f"{line}\n").astype(np.intp)
-    told = count_characters(codes, np.array([len(line)]), np.zeros(0, dtype=np.intp)).stamps[0]
+    none = np.zeros(BEYOND + 1, dtype=bool)
+    told = count_characters(codes, np.array([len(line)]), none).stamps[0]
     assert told == bool(re.search(r"(?<!\d)\d{4}(?!\d)|\d:\d\d", line))

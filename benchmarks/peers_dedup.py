@@ -1,6 +1,6 @@
 """Whole runs, JSONL in and a corpus out, on 2 cores: ingest, text-dedup, datatrove.
 
-    python benchmarks/peers_dedup.py [--documents N] [--install] [--ingest PYTHON]
+    python benchmarks/peers_dedup.py [--documents N] [--words N] [--install] [--ingest PYTHON]
                                      [--text-dedup PYTHON] [--datatrove PYTHON]
 
 Each is run by the Python of an environment of its own, in which it has been installed or,
@@ -169,6 +169,7 @@ def run_datatrove(python: str, source: Path, folder: Path) -> tuple[float, int, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--documents", type=int, default=20_000)
+    parser.add_argument("--words", type=int, default=300, help="of a text, on average")
     parser.add_argument("--ingest", default="")
     parser.add_argument("--text-dedup", default="")
     parser.add_argument("--datatrove", default="")
@@ -184,7 +185,7 @@ def main() -> None:
 
 
 def compare(asked: argparse.Namespace, scratch: Path) -> None:
-    texts = corpus(asked.documents).texts
+    texts = corpus(asked.documents, words=asked.words).texts
     true = exact_join([shingles(text) for text in texts], THRESHOLD)
     paired = {str(number) for pair in true for number in pair}
     runs = {

@@ -118,7 +118,7 @@ class Worth:
     large: float = inf
 
 
-class Patience:
+class SkiRental:
     """Knows when compiled code earns the time to load it, by what was done without.
 
     Whoever does not know how much will come waits at most twice as long as who does, if both

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ingest.compiling import Patience, Worth, kept
+from ingest.compiling import SkiRental, Worth, kept
 from ingest.dedup import minhash, shingles
 from ingest.dedup.characters import UNICODE
 from ingest.dedup.tokens import HASH, tokenise
@@ -83,7 +83,7 @@ class Patient:
     """Works in numpy until there is so much to do that the kernel earns the time to load it.
 
     Reading the kernel from disk takes as long as numpy does for some hundred documents,
-    compiling it as for `COMPILING` units of text (`Patience`).
+    compiling it as for `COMPILING` units of text (`SkiRental`).
     """
 
     READING = 32
@@ -103,12 +103,12 @@ class Patient:
         self._folder = folder
         self._engine: Engine = Reference(folder)
         worth = Worth(self.READING, self.FEW, self.AGAIN, self.UNIT, self.COMPILING, self.LARGE)
-        self._patience = Patience(KERNEL, folder, worth)
+        self._rental = SkiRental(KERNEL, folder, worth)
 
     def sign(self, document: tuple[str, str, str], rows: int, seed: int) -> Signature:
         """Sign (text, title, language) for near copies and for stories."""
         if isinstance(self._engine, Reference):
-            self._patience.spend(len(document[0]), self._is_kept, self._go_over)
+            self._rental.spend(len(document[0]), self._is_kept, self._go_over)
         return self._engine.sign(document, rows, seed)
 
     def near(self, text: str, rows: int, seed: int) -> NDArray[np.uint32]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ingest.compiling import Patience, Worth, kept
+from ingest.compiling import SkiRental, Worth, kept
 from ingest.extract.characters import BEYOND, code_points, count_characters
 from ingest.extract.words import count_words
 
@@ -69,12 +69,12 @@ class Patient:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._engine: Engine = Reference()
-        self._patience = Patience(KERNEL, folder, WORTH)
+        self._rental = SkiRental(KERNEL, folder, WORTH)
 
     def count(self, text: str, prose: Prose, known: Words) -> tuple[Characters, Counts]:
         """Count characters and words of units, each of which ends in a line feed."""
         if isinstance(self._engine, Reference):
-            self._patience.spend(len(text), self._is_kept, self._go_over)
+            self._rental.spend(len(text), self._is_kept, self._go_over)
         return self._engine.count(text, prose, known)
 
     def logits(self, forest: Forest, x: Floats) -> Floats:

@@ -33,7 +33,25 @@ def document_id(store: Store, name: str) -> str:
         try:
             return views.named(_absolute(name)).id
         except UsageError:
-            raise error from None
+            raise _with_tail(views, name, error) from None
+
+
+def _with_tail(views: Views, name: str, error: UsageError) -> UsageError:
+    """The error, for a path with what a source may call that file: by the path below its folder.
+
+    It is said and not taken for it: another folder's file may be called the same.
+    """
+    parts = readable(name).split("/")
+    for at in range(1, len(parts)):
+        tail = "/".join(parts[at:])
+        try:
+            view = views.named(tail)
+        except UsageError:
+            continue
+        if view.source_id == tail:
+            hint = f"Source {view.source!r} calls its files by the path below its folder: {tail!r}."
+            return UsageError(str(error), hint=hint)
+    return error
 
 
 def _absolute(name: str) -> str:

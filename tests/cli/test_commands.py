@@ -141,6 +141,22 @@ class TestRun:
         code = project.here("explain", first)
         assert (code.returncode, f"no document is called '{first}'" in code.stderr) == (2, True)
 
+    def test_a_path_of_a_sources_file_is_told_what_the_source_calls_it(
+        self, project: Project
+    ) -> None:
+        assert project.here("run", "--workers", "0").returncode == 0
+        record = project.records()[0]
+        for name, told in (
+            (
+                f"seeds/{record['source_id']}",
+                f"'seeds' calls its files by the path below its folder: '{record['source_id']}'",
+            ),
+            (f"seeds/{record['id'][:8]}", "Give an id"),
+        ):
+            done = project.here("show", name)
+            assert (done.returncode, f"no document is called '{name}'" in done.stderr) == (2, True)
+            assert told in " ".join(done.stderr.split())
+
     def test_a_quarantined_input_by_its_path_from_here(self, project: Project) -> None:
         (project.folder / "odd.txt").write_bytes(b"\x00\x01\x02" * 9)
         project.here("run", "odd.txt", "--workers", "0")

@@ -169,7 +169,7 @@ def run_datatrove(python: str, source: Path, folder: Path) -> tuple[float, int, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--documents", type=int, default=20_000)
-    parser.add_argument("--words", type=int, default=300, help="of a text, on average")
+    parser.add_argument("--words", type=int, default=1000, help="of a text, on average")
     parser.add_argument("--ingest", default="")
     parser.add_argument("--text-dedup", default="")
     parser.add_argument("--datatrove", default="")

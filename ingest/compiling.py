@@ -135,10 +135,10 @@ class SkiRental:
         self._items = self._characters = 0
         self._earlier = spent(name, folder)
 
-    def spend(
+    def rent(
         self, characters: int, is_kept: Callable[[], bool], go_over: Callable[[], None]
     ) -> None:
-        """Count an item that is due; ``go_over`` is called first if it is worth it by now.
+        """Count an item about to be done without; ``go_over`` is called if that is worth it by now.
 
         ``is_kept`` says whether compiled code is on disk.
         """

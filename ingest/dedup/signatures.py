@@ -108,7 +108,7 @@ class Patient:
     def sign(self, document: tuple[str, str, str], rows: int, seed: int) -> Signature:
         """Sign (text, title, language) for near copies and for stories."""
         if isinstance(self._engine, Reference):
-            self._rental.spend(len(document[0]), self._is_kept, self._go_over)
+            self._rental.rent(len(document[0]), self._is_kept, self._go_over)
         return self._engine.sign(document, rows, seed)
 
     def near(self, text: str, rows: int, seed: int) -> NDArray[np.uint32]:

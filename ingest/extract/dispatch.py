@@ -44,7 +44,8 @@ _LOOKS_HTML = re.compile(
 )
 _HTML_LIBRARIES = ("trafilatura", "lxml", "htmldate")
 _ANYTHING = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u200b\ufeff]")
-_CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROLS = bytes([*range(0x09), *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F])
+_NO_CONTROL = bytes(set(range(256)).difference(_CONTROLS))
 _CONTROL_SHARE = 0.05  # random bytes have 0.11, text hardly ever one
 _BAD_SHARE = 0.3  # of characters that could not be decoded
 _HEAD = 4096
@@ -147,5 +148,5 @@ def _is_binary(content: bytes, media_type: str, text: str) -> bool:
     if media_type.startswith(_NOT_TEXT) or content.startswith(_MAGIC):
         return True
     head = text[:_HEAD].strip("\0")
-    controls = len(_CONTROL.findall(head))
+    controls = len(head.encode("utf-8", "surrogatepass").translate(None, _NO_CONTROL))
     return controls > _CONTROL_SHARE * len(head) or head.count("\ufffd") > _BAD_SHARE * len(head)

@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from unicodedata import is_normalized, normalize
 
+from ingest.normalise.beyond import beyond_printable
+
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # Line ends of every kind; the form feed ends a page, and so a line.
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -32,7 +34,7 @@ _BLANK_LINES = re.compile("\n{3,}")
 def canonical(text: str) -> str:
     """Give the canonical form of any string, lone surrogates (as U+FFFD) included.
 
-    Text that is canonical already is recognised in some 5 µs for 300 words.
+    Text that is canonical already is recognised in some 30 µs for 1,000 words.
     """
     if _is_canonical(text):
         return text
@@ -56,11 +58,10 @@ def _is_canonical(text: str) -> bool:
     every space but the ASCII one; a text that needs them takes the long way.
     """
     return (
-        text.replace("\n", "").isprintable()
+        beyond_printable(text).isprintable()
         and "  " not in text
-        and "\n " not in text
-        and " \n" not in text
         and "\n\n\n" not in text
+        and not any(line[:1] == " " or line[-1:] == " " for line in text.split("\n"))
         and text == text.strip()
         and is_normalized("NFC", text)
     )

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     import numpy as np
@@ -207,6 +207,16 @@ class Signature(NamedTuple):
     story: NDArray[np.uint32]
     terms: bytes = b""
     shingles: bytes = b""
+
+    def __reduce__(self) -> tuple[Callable[..., Signature], tuple[bytes, ...]]:
+        """Pickle arrays as their bytes: half the time of numpy's own way."""
+        return _unpickled, (self.near.tobytes(), self.story.tobytes(), self.terms, self.shingles)
+
+
+def _unpickled(near: bytes, story: bytes, terms: bytes, shingles: bytes) -> Signature:
+    from numpy import frombuffer, uint32  # noqa: PLC0415 - heavy, and only where there are any
+
+    return Signature(frombuffer(near, uint32), frombuffer(story, uint32), terms, shingles)
 
 
 @dataclass(frozen=True, slots=True)

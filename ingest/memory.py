@@ -19,7 +19,7 @@ from ingest.dedup.vectors import Vectors
 from ingest.documents import Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -95,16 +95,17 @@ class CatalogMemory:
         found = self._neighbours.near(self._signature(number))
         return self._first_survivors([other for other in found if other != number])
 
-    def alike(self, number: int, least: float) -> Sequence[Standing]:
-        """Other representatives that share enough rows of the story signature, and are so similar.
+    def alike(self, number: int, least: float) -> Sequence[tuple[Standing, float]]:
+        """Other representatives that share enough rows of the story signature, how similar each is.
 
-        Compared by their vectors first, a third of what their rows cost, and most go.
+        Compared by their vectors first, a third of what their rows cost, and those below
+        ``least`` go: most do.
         """
         found = self._neighbours.story(self._signature(number))
-        others = self._vectored(other for other in found if other != number)
-        figures = self.similarities(number, others)
-        close = (other for other, figure in zip(others, figures, strict=True) if figure >= least)
-        return self._decisions.representing(close)
+        others = self._vectored([other for other in found if other != number])
+        figures = zip(others, self.similarities(number, others), strict=True)
+        close = {other: figure for other, figure in figures if figure >= least}
+        return [(one, close[one.number]) for one in self._decisions.representing(close)]
 
     def overlap(self, number: int, other: int, kind: Kind) -> Overlap:
         """What the signatures of two documents share."""
@@ -130,12 +131,14 @@ class CatalogMemory:
 
     def similarities(self, number: int, others: Sequence[int]) -> Sequence[float]:
         """How similar a document is to each of others, by their term vectors."""
-        self._vectored((number, *others))
+        if not others:
+            return []
+        self._vectored([number, *others])
         return self._vectors.similarities(number, others)
 
-    def _vectored(self, numbers: Iterable[int]) -> list[int]:
+    def _vectored(self, wanted: Sequence[int]) -> Sequence[int]:
         """Have the vectors of documents at hand; those of them that there are."""
-        vectors, wanted = self._vectors, list(numbers)
+        vectors = self._vectors
         missing = [each for each in wanted if each not in vectors]
         if not missing:
             return wanted

@@ -52,19 +52,19 @@ class Decisions:
     def twins(self, number: int) -> list[Standing]:
         """Other survivors with the same canonical text."""
         rows = self._rows.with_text(self._rows.numbered(number).content_hash)
-        return self._standings(row for row in rows if _survives(row) and row.number != number)
+        return self._standings([row for row in rows if row.number != number and _survives(row)])
 
     def survivors(self, numbers: Iterable[int]) -> list[Standing]:
         """Those of the documents that are survivors among their copies."""
-        return self._standings(row for row in self._rows.among(numbers) if _survives(row))
+        return self._standings([row for row in self._rows.among(numbers) if _survives(row)])
 
     def representing(self, numbers: Iterable[int]) -> list[Standing]:
         """Those of the documents that stand for a story."""
-        return self._standings(row for row in self._rows.among(numbers) if row.represents)
+        return self._standings([row for row in self._rows.among(numbers) if row.represents])
 
     def representatives(self, story_id: str) -> list[Standing]:
         """The documents that stand for a story."""
-        return self._standings(row for row in self._rows.heads(story_id) if row.represents)
+        return self._standings([row for row in self._rows.heads(story_id) if row.represents])
 
     def copies(self, number: int) -> list[Standing]:
         """Documents dropped or linked against this one as exact or near."""
@@ -75,9 +75,11 @@ class Decisions:
         row = self._rows.numbered(number)
         story = self._rows.story(row.story_id) if row.represents else ()
         return self._standings(
-            other
-            for other in story
-            if other.number != number and other.state in {LEADER, DROPPED, MEMBER}
+            [
+                other
+                for other in story
+                if other.number != number and other.state in {LEADER, DROPPED, MEMBER}
+            ]
         )
 
     def kind(self, number: int) -> Kind | Literal[""]:
@@ -132,8 +134,9 @@ class Decisions:
 
     # --- rows -------------------------------------------------------------------------
 
-    def _standings(self, rows: Iterable[Row]) -> list[Standing]:
-        return [self._standing(row) for row in sorted(rows, key=lambda row: row.arrival)]
+    def _standings(self, rows: list[Row]) -> list[Standing]:
+        rows.sort(key=lambda row: row.arrival)
+        return [self._standing(row) for row in rows]
 
     def _standing(self, row: Row) -> Standing:
         if row.standing is None:

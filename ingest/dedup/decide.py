@@ -93,8 +93,8 @@ class Memory(Protocol):
         """Other survivors that share a band of the near signature."""
         ...
 
-    def alike(self, number: int, least: float) -> Sequence[Standing]:
-        """Other representatives that share enough rows of the story signature.
+    def alike(self, number: int, least: float) -> Sequence[tuple[Standing, float]]:
+        """Other representatives that share enough rows of the story signature, how similar each is.
 
         Those less similar than ``least`` may be left out.
         """
@@ -291,8 +291,14 @@ class Decider:
         threshold.
         """
         rule, memory = self._rules.stories, self._memory
-        first = self._compared(standing, memory.alike(standing.number, rule.threshold))
+        first = [
+            Compared(other.story_id, other.number, figure)
+            for other, figure in memory.alike(standing.number, rule.threshold)
+            if self._may_be_one(standing, other)
+        ]
         stories = promising(first, rule)
+        if not stories:
+            return None
         return choose_story(
             (
                 compared
@@ -304,17 +310,17 @@ class Decider:
 
     def _compared(self, standing: Standing, others: Sequence[Standing]) -> list[Compared]:
         """How similar a document is to others whose dates let them be of one story."""
-        rule, memory = self._rules.stories, self._memory
-        near = [
-            other
-            for other in others
-            if other.number != standing.number and rule.in_window(standing.created, other.created)
-        ]
-        figures = memory.similarities(standing.number, [other.number for other in near])
+        near = [other for other in others if self._may_be_one(standing, other)]
+        figures = self._memory.similarities(standing.number, [other.number for other in near])
         return [
             Compared(other.story_id, other.number, figure)
             for other, figure in zip(near, figures, strict=True)
         ]
+
+    def _may_be_one(self, standing: Standing, other: Standing) -> bool:
+        """Whether two documents may be of one story, by their dates; none is with itself."""
+        rule = self._rules.stories
+        return other.number != standing.number and rule.in_window(standing.created, other.created)
 
     def _own_story(self, standing: Standing) -> str:
         """The story that a leader bears: the one it had, if nobody leads that; else a new one."""

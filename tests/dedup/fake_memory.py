@@ -54,8 +54,10 @@ class FakeMemory:
     def near(self, number: int) -> list[Standing]:
         return self._others(number, survives)
 
-    def alike(self, number: int, _least: float) -> list[Standing]:
-        return self._others(number, lambda k: k.represents)
+    def alike(self, number: int, _least: float) -> list[tuple[Standing, float]]:
+        others = self._others(number, lambda k: k.represents)
+        figures = self.similarities(number, [other.number for other in others])
+        return list(zip(others, figures, strict=True))
 
     def representatives(self, story_id: str) -> list[Standing]:
         return self._others(0, lambda k: k.represents and k.story_id == story_id)

@@ -102,6 +102,15 @@ def test_a_signature_is_pinned(kernel: Any):
     assert Signer(seed=2).version != Signer().version
 
 
+def test_a_signature_pickles():
+    signed = Reference().sign((STORY, "", "en"), 128, 1)
+    again = pickle.loads(pickle.dumps(signed))  # noqa: S301 - our own bytes
+    assert np.array_equal(again.near, signed.near)
+    assert np.array_equal(again.story, signed.story)
+    assert (again.near.dtype, again.story.dtype) == (np.uint32, np.uint32)
+    assert (again.terms, again.shingles) == (signed.terms, signed.shingles)
+
+
 def test_a_signer_pickles_and_signs_alike():
     signer = Signer(permutations=16)
     again = pickle.loads(pickle.dumps(signer))  # noqa: S301 - our own bytes

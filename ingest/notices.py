@@ -28,7 +28,7 @@ def compiling_told(folder: str) -> Iterator[None]:
     """Log one line for each kernel compiled within the block, by this process or a worker.
 
     ``folder`` is where compiled code is kept.  Documents come out in order, so that all of
-    them wait for the one at whose turn a kernel is compiled: some 12 s of silence.  Where
+    them wait for the one at whose turn a kernel is compiled: some 10 s of silence.  Where
     code was kept before there is nothing to say, and nothing is watched.
     """
     awaited = _not_kept(folder)

@@ -34,6 +34,18 @@ def test_compiled_code_is_kept_in_the_folder(tmp_path: Path):
 
 
 @pytest.mark.usefixtures("no_cache_variable")
+def test_a_number_written_out_is_of_its_type_alone(tmp_path: Path):
+    @compiling.inner
+    def product(one: int, other: int) -> int:
+        return one * other
+
+    def all_products(number: int) -> int:
+        return product(2, number) + product(number, 3) + product(number, other=number)
+
+    assert compiling.ready(all_products, str(tmp_path), (1,))(7) == 14 + 21 + 49
+    assert len(product.signatures) == 1
+
+
 def test_one_process_compiles_and_the_others_wait(tmp_path: Path):
     entered, go = threading.Event(), threading.Event()
 

@@ -177,13 +177,13 @@ def test_shingling_reads_a_kernel_that_is_there_sooner(
     monkeypatch.setattr("ingest.dedup.signatures.best", Loaded)
     monkeypatch.setattr(Shingler, "READING", 2)
     loaded = []
-    for _ in range(2):
-        shingler = Shingler(str(tmp_path))
-        shingler.shingles("a")
-        shingler.shingles("b")
+    shingler = Shingler(str(tmp_path))
+    for text in ("a", "b", "c", "d", "e"):
         loaded.append(isinstance(shingler._engine, Loaded))
-        leave_code(tmp_path, "dedup", "shingled")
-    assert loaded == [False, True]
+        shingler.shingles(text)
+        if text == "b":
+            leave_code(tmp_path, "dedup", "shingled")
+    assert loaded == [False, False, False, False, True]
 
 
 def test_a_kernel_is_compiled_once_numpy_took_as_long(
@@ -198,6 +198,29 @@ def test_a_kernel_is_compiled_once_numpy_took_as_long(
     # Enough was signed by earlier runs: now it is not worth it for a few documents alone.
     assert signed_until_loaded(monkeypatch, Patient(str(tmp_path)), 4000) == Patient.FEW - 1
     assert signed_until_loaded(monkeypatch, Patient(""), 4000) == due
+
+
+def test_who_compiles_leaves_what_verifying_wants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    class Compiling(Loaded):
+        def sign(self, document: tuple[str, str, str], rows: int, seed: int) -> Any:
+            leave_code(tmp_path, "dedup", "sign")
+            return super().sign(document, rows, seed)
+
+        def shingles(self, text: str) -> np.ndarray:
+            leave_code(tmp_path, "dedup", "shingled")
+            return super().shingles(text)
+
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr("ingest.dedup.signatures.best", Compiling)
+    monkeypatch.setattr(Patient, "COMPILING", 0)
+    monkeypatch.setattr(Patient, "FEW", 1)
+    monkeypatch.setattr(Patient, "READING", 1)
+    Patient(str(tmp_path)).sign(("a", "", "und"), 1, 1)
+    monkeypatch.setattr(Shingler, "READING", 2)
+    shingler = Shingler(str(tmp_path))
+    for _ in range(2):
+        shingler.shingles("a")
+    assert isinstance(shingler._engine, Compiling)
 
 
 def test_a_few_documents_never_wait_for_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -113,7 +113,11 @@ def drop(
     json: Json = False,
     log_format: LogFormat = "human",
 ) -> None:
-    """Take everything out that came from a source which is not configured any more."""
+    """Take everything out that came from a source which is not configured any more.
+
+    Responses that it kept (keep_raw) stay in raw/SOURCE in the store, for a run to read again;
+    delete the folder to be rid of them.
+    """
     from ingest.cli.running import drop_command  # noqa: PLC0415 - heavy
 
     settings = load_settings(config, store)

@@ -19,7 +19,7 @@ SCHEME = "affine32"
 EMPTY = 0xFFFFFFFF
 """Every row of the signature of an empty set."""
 
-_BLOCK = 1 << 12  # hashes permuted at a time: 2 MiB of products at 128 rows
+_BLOCK = 1 << 9  # hashes permuted at a time: 256 KiB at 128 rows; more leaves the nearer cache
 
 
 @cache

@@ -93,7 +93,7 @@ class Patient:
     AGAIN = 64
     """Documents between two looks whether another process is done."""
     UNIT = 1_000_000
-    """Characters: numpy signs them in 0.3 s, or 0.5 beside other work."""
+    """Characters: numpy signs them in 0.25 s, or 0.4 beside other work."""
     COMPILING = 24
     """Units signed in numpy before the kernel is compiled, which takes some 10 s."""
     LARGE = 8

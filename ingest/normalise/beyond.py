@@ -1,7 +1,7 @@
 """The few characters of a text that need a closer look, found at the speed of C.
 
-Most characters of most texts are printable ASCII, which a table of bytes takes out in a
-hundredth of the time that an expression takes to look at each.
+Most characters of most texts are printable ASCII, which a table of bytes takes out in a fifth
+to a tenth of the time that an expression takes to pass over them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _PRINTABLE = bytes(code for code in _ASCII if chr(code).isprintable() or chr(cod
 def beyond_ascii(text: str) -> str:
     """The characters beyond ASCII, in order: what stood side by side still does.
 
-    8 µs for 6 kB of English, where a set of its characters takes 97.
+    10 µs for 6 kB of English, where a set of its characters takes 107.
     """
     return "" if text.isascii() else _without(text, _ASCII)
 

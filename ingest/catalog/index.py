@@ -113,12 +113,6 @@ class BandIndex:
         else:
             self._recent.extend(keys, numbers)
 
-    def insert_one(self, keys: NDArray[np.uint64], number: int) -> None:
-        """Add one document, keys of shape (bands,).  Seen at once."""
-        if self._recent.count == _RECENT:
-            self._settle()
-        self._recent.add(keys, number)
-
     def _settle(self) -> None:
         """Sort the recent rows into memory."""
         if self._recent.count:
@@ -240,7 +234,7 @@ class Prefetched:
             self._inserted[row] = True
             self._own += 1
             self._entries.insert(row, number)
-        self._index.insert_one(self._keys[row], number)
+        self._index.insert(self._keys[row : row + 1], np.array([number], dtype=np.uint32))
 
 
 class _Recent:
@@ -264,19 +258,6 @@ class _Recent:
     def extend(self, keys: NDArray[np.uint64], numbers: NDArray[np.uint32]) -> None:
         """Add rows of keys, shape (n, bands), of documents, shape (n,)."""
         end = self.count + len(keys)
-        self._make_room(end)
-        self._keys[self.count : end] = keys
-        self._numbers[self.count : end] = numbers
-        self.count = end
-
-    def add(self, keys: NDArray[np.uint64], number: int) -> None:
-        """Add the keys of one document, shape (bands,)."""
-        self._make_room(self.count + 1)
-        self._keys[self.count] = keys
-        self._numbers[self.count] = number
-        self.count += 1
-
-    def _make_room(self, end: int) -> None:
         if end > len(self._keys):
             grown = np.empty((2 * end, self._bands), dtype=np.uint64)
             grown[: self.count] = self.rows()
@@ -284,6 +265,9 @@ class _Recent:
             self._numbers = np.concatenate(
                 [self.numbers(), np.empty(2 * end - self.count, np.uint32)]
             )
+        self._keys[self.count : end] = keys
+        self._numbers[self.count : end] = numbers
+        self.count = end
 
     def sharing(
         self, keys: NDArray[np.uint64], cap: int

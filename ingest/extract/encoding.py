@@ -81,6 +81,7 @@ def _undeclared(content: bytes, *, html: bool) -> Decoded:
     if wide:
         return Decoded(_lenient(content, wide), wide)
     text = _strict(content, UTF8)
+    # One byte is looked for in a tenth of the time of two.
     if text is not None and (b"\x1b" not in content or b"\x1b$" not in content):
         return Decoded(text, UTF8)
     late = prescan(content[:_LATE_PRESCAN]) if html else ""

@@ -77,6 +77,11 @@ def test_binary_data_is_told_from_text(content: bytes) -> None:
     assert refused(PROSE.encode(), "image/png").reason == "not text"
 
 
+@pytest.mark.parametrize("control", [*range(9), *range(14, 27), *range(28, 32), 127])
+def test_a_tenth_of_control_characters_is_binary(control: int) -> None:
+    assert refused((b"words of it" + bytes([control, control])) * 20).reason == "not text"
+
+
 def test_what_the_source_says_wins() -> None:
     told = {"title": "Told", "author": " A. Writer ", "date": "2020-01-02", "score": "7"}
     raw = RawDocument("x", PAGE.encode(), "text/html", metadata=told, url="https://a.example/b")

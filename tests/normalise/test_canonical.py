@@ -28,7 +28,12 @@ TROUBLE = (
 )
 
 
-@given(st.text() | st.text(alphabet=TROUBLE) | st.text(alphabet=st.characters()))
+@given(
+    st.text()
+    | st.text(alphabet=TROUBLE)
+    | st.text(alphabet=st.characters())
+    | st.text("ab \n")  # nothing that sends it the long way but its spaces and lines
+)
 def test_canonical_text_keeps_its_promises(text: str) -> None:
     form = canonical(text)
     assert canonical(form) == form
@@ -58,6 +63,8 @@ def test_letters_digits_and_punctuation_stay(text: str) -> None:
     [
         ("a\r\nb\rc\x0bd\x0ce\x85f\u2028g\u2029h", "a\nb\nc\nd\ne\nf\ng\nh"),
         ("a\n\n\n \n\nb  \n\n", "a\n\nb"),
+        ("a\n\n\nb", "a\n\nb"),
+        ("a \nb", "a\nb"),
         ("one \xa0 two\u3000three\u202f%", "one two three %"),
         ("a\t\tb", "a\tb"),
         ("a\n b", "a\nb"),

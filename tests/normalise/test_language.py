@@ -34,6 +34,10 @@ def test_too_little_is_undetermined(text: str) -> None:
     assert detect(text, hint="en") == "und"
 
 
+def test_figures_before_a_sentence_do_not_hide_its_language() -> None:
+    assert detect("12:30 - 14:45; " * 4 + SAMPLES["en"]) == "en"
+
+
 def test_the_body_counts_and_not_the_heading() -> None:
     body = SAMPLES["de"] * 20
     assert detect("Breaking news: read the latest stories here\n" + body) == "de"
